@@ -1,0 +1,1 @@
+"""Measurements: what the programs cost, and what bounds them."""

@@ -1,0 +1,1 @@
+"""Imports official weights: detect, map names, verify, write safetensors."""

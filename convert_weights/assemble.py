@@ -1,0 +1,78 @@
+"""From an official state dict to our variables, and back, strictly."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+import flax.linen as nn
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from convert_weights.layouts import Entry
+from sfe_jax.core.errors import WeightsError
+from sfe_jax.core.types import Variables
+from sfe_jax.pipelines.bundle import abstract_variables
+
+State = Mapping[str, np.ndarray]
+
+
+def convert_state(
+    state: State,
+    module: nn.Module,
+    entries: Iterable[Entry],
+    *,
+    ignored: Iterable[str] = (),
+    extra: Mapping[str, np.ndarray] | None = None,
+    where: str = "state dict",
+) -> Variables:
+    """Our variables of `module` from an official state dict.
+
+    Args:
+        state: Official key -> array.
+        module: The architecture.
+        entries: Where each array goes.
+        ignored: Patterns of keys that may be there and are not needed.
+        extra: Arrays that stand beside the state dict, by our path.
+        where: File and network, for messages.
+
+    Returns:
+        Collection -> nested dict of float32 arrays.
+
+    Raises:
+        WeightsError: With all missing, unexpected and mis-shaped keys together.
+    """
+    expected = flatten_dict(abstract_variables(module), sep="/")
+    flat = {path: np.asarray(value, np.float32) for path, value in (extra or {}).items()}
+    faults, known = [], set()
+    for entry in entries:
+        known.add(entry.key)
+        if entry.key not in state:
+            faults.append(f"missing {entry.key}")
+            continue
+        want = tuple(entry.layout.to_official(np.broadcast_to(np.float32(0), expected[entry.path].shape)).shape)
+        have = tuple(state[entry.key].shape)
+        per_row = entry.path.endswith("/w_avg") and len(have) == 2 and have[1:] == want
+        if have != want and not per_row:
+            faults.append(f"{entry.key} has shape {have}, required is {want}")
+            continue
+        flat[entry.path] = np.asarray(entry.layout.to_ours(state[entry.key]), np.float32)
+    pattern = re.compile("|".join(ignored) or r"(?!)")
+    unexpected = sorted(key for key in state if key not in known and not pattern.fullmatch(key))
+    faults += [f"unexpected {key}" for key in unexpected]
+    for path in sorted(expected.keys() - flat.keys()) if not faults else ():
+        if path.endswith("w_avg"):
+            flat[path] = np.zeros(expected[path].shape, np.float32)
+        else:
+            faults.append(f"no entry gives {path}")
+    if faults:
+        listing = "\n  ".join(faults)
+        raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
+    return unflatten_dict(flat, sep="/")
+
+
+def export_state(variables: Variables, entries: Iterable[Entry]) -> dict[str, np.ndarray]:
+    """An official state dict from our variables; the inverse of `convert_state`."""
+    flat = flatten_dict(variables, sep="/")
+    return {
+        entry.key: np.ascontiguousarray(entry.layout.to_official(np.asarray(flat[entry.path])))
+        for entry in entries
+    }

@@ -1,0 +1,408 @@
+"""The kinds of official files: how each is recognised, and which networks it gives.
+
+Source: the savers of the original repositories, as described beside each kind.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import flax.linen as nn
+import numpy as np
+
+from convert_weights.assemble import State, convert_state
+from convert_weights.layouts import Entry
+from convert_weights.name_maps import encoders, stylegan2
+from sfe_jax.core.errors import WeightsError
+from sfe_jax.pipelines.bundle import Network
+from sfe_jax.readers import Record, init_arguments, module_tensors
+
+IGNORED = stylegan2.IGNORED + encoders.IGNORED
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What one file gives."""
+
+    kind: str  # A name of `KINDS`.
+    networks: dict[str, Network] = field(default_factory=dict)  # By role.
+    directions: dict[str, np.ndarray] = field(default_factory=dict)  # By name.
+    w_avg: np.ndarray | None = None  # [W] or [L, W], the average code that stands in the file.
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of official file."""
+
+    name: str  # As given to --kind.
+    what: str  # One line for listings.
+    matches: Callable[[Any], bool]  # Whether a file's content is of this kind.
+    convert: Callable[[Any, str], Converted]  # Content and file name to networks.
+
+
+def network(
+    state: State,
+    build: Callable[..., nn.Module],
+    entries: Callable[..., list[Entry]],
+    where: str,
+    *,
+    w_avg: np.ndarray | None = None,
+    arguments: Mapping | None = None,
+) -> Network:
+    """A network from its state dict.
+
+    Args:
+        state: Official key -> array.
+        build: Reads the architecture from the state dict.
+        entries: Lists the arrays of the architecture.
+        where: File and network, for messages.
+        w_avg: Average code that stands beside the state dict, if any.
+        arguments: Arguments of the original constructor, if the file has them.
+
+    Returns:
+        The module and its variables.
+
+    Raises:
+        WeightsError: If the state dict is not of that network.
+    """
+    try:
+        module = build(state) if arguments is None else build(state, arguments)
+    except WeightsError as error:
+        raise WeightsError(f"{where}: {error}") from error
+    extra = {}
+    if w_avg is not None:
+        generator = "mapping_layers" in module.__dataclass_fields__
+        extra["buffers/mapping/w_avg" if generator else "buffers/w_avg"] = w_avg
+    variables = convert_state(
+        state, module, entries(module), ignored=IGNORED, extra=extra, where=where
+    )
+    return Network(module, variables)
+
+
+def below(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The entries whose key begins with `prefix` and a dot, without it."""
+    start = prefix + "."
+    return {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+
+
+def _is_state(content: Any, *keys: str) -> bool:
+    """Whether `content` is a state dict that holds all of `keys`."""
+    return isinstance(content, Mapping) and all(key in content for key in keys)
+
+
+def _inner_state(content: Any, *keys: str) -> bool:
+    """Whether `content["state_dict"]` holds all of `keys`."""
+    return _is_state(content, "state_dict") and _is_state(content["state_dict"], *keys)
+
+
+def _latent_average(content: Mapping, num_ws: int) -> np.ndarray | None:
+    """The file's `latent_avg`, [1 or L, W], repeated to [L, W]; None if it has none."""
+    average = content.get("latent_avg")
+    if average is None:
+        return None
+    average = np.asarray(average, np.float32).reshape(-1, average.shape[-1])
+    return np.repeat(average, num_ws, axis=0) if average.shape[0] == 1 else average
+
+
+# StyleGAN2 as NVIDIA pickles it: {"G": module, "D": module, "G_ema": module, ...}.
+
+
+def _ada_modules(content: Any) -> dict[str, tuple[State, Mapping]]:
+    """State dict and constructor's arguments of every module of an NVIDIA pickle."""
+    return {
+        name: (module_tensors(value), init_arguments(value))
+        for name, value in content.items()
+        if name in ("G", "D", "G_ema") and isinstance(value, Record)
+    }
+
+
+def _is_nvidia(content: Any, key: str) -> bool:
+    if not isinstance(content, Mapping) or not isinstance(content.get("G_ema"), Record):
+        return False
+    return key in module_tensors(content["G_ema"])
+
+
+ADA_ROLES = {"G_ema": "generator", "G": "generator_training", "D": "discriminator"}
+
+
+def _convert_ada(content: Any, where: str) -> Converted:
+    networks = {}
+    for name, (state, arguments) in _ada_modules(content).items():
+        if name == "D":
+            build, entries = stylegan2.ada_discriminator, stylegan2.ada_discriminator_entries
+        else:
+            build, entries = stylegan2.ada_generator, stylegan2.ada_generator_entries
+        networks[ADA_ROLES[name]] = network(
+            state, build, entries, f"{where}: {name}", arguments=arguments
+        )
+    return Converted("stylegan2-ada", networks)
+
+
+def _convert_ada_generator(content: Any, where: str) -> Converted:
+    net = network(content, stylegan2.ada_generator, stylegan2.ada_generator_entries, where)
+    return Converted("stylegan2-ada-generator", {"generator": net})
+
+
+def _convert_ada_discriminator(content: Any, where: str) -> Converted:
+    build, entries = stylegan2.ada_discriminator, stylegan2.ada_discriminator_entries
+    return Converted(
+        "stylegan2-ada-discriminator", {"discriminator": network(content, build, entries, where)}
+    )
+
+
+def _refuse_stylegan3(content: Any, where: str) -> Converted:
+    del content
+    raise WeightsError(f"{where}: a StyleGAN3 pickle; its networks are not yet supported")
+
+
+# StyleGAN2 as rosinality writes it: {"g_ema": state, "latent_avg": [W], "g": ..., "d": ...}.
+
+
+def _convert_rosinality(content: Any, where: str) -> Converted:
+    average = content.get("latent_avg")
+    networks = {}
+    for name, role in (("g_ema", "generator"), ("g", "generator_training")):
+        if name in content:
+            networks[role] = network(
+                content[name],
+                stylegan2.rosinality_generator,
+                stylegan2.rosinality_generator_entries,
+                f"{where}: {name}",
+                w_avg=average,
+            )
+    if "d" in content:
+        networks["discriminator"] = network(
+            content["d"],
+            stylegan2.rosinality_discriminator,
+            stylegan2.rosinality_discriminator_entries,
+            f"{where}: d",
+        )
+    return Converted("rosinality", networks, w_avg=average)
+
+
+def _convert_rosinality_generator(content: Any, where: str) -> Converted:
+    return Converted("rosinality", _convert_rosinality({"g_ema": content}, where).networks)
+
+
+def _convert_rosinality_discriminator(content: Any, where: str) -> Converted:
+    return Converted("rosinality", _convert_rosinality({"d": content}, where).networks)
+
+
+# pSp and e4e: {"state_dict": {"encoder.*", "decoder.*"}, "opts": {...}, "latent_avg": [L, W]}.
+
+PSP_ENCODERS = {
+    "GradualStyleEncoder": (encoders.gradual_style_encoder, encoders.pyramid_entries),
+    "BackboneEncoderUsingLastLayerIntoW": (encoders.w_encoder, encoders.w_encoder_entries),
+    "BackboneEncoderUsingLastLayerIntoWPlus": (
+        encoders.w_plus_encoder,
+        encoders.w_plus_encoder_entries,
+    ),
+}
+"""Builders by the option `encoder_type` of a pSp file."""
+
+
+def _encoder_type(content: Any) -> str | None:
+    options = content.get("opts") if isinstance(content, Mapping) else None
+    options = options.state if isinstance(options, Record) else options
+    return options.get("encoder_type") if isinstance(options, Mapping) else None
+
+
+def _convert_encoder(content: Any, where: str, role: str, build: Callable, entries: Callable):
+    state = below(content["state_dict"], "encoder")
+    try:
+        module = build(state)
+    except WeightsError as error:
+        raise WeightsError(f"{where}: {error}") from error
+    average = _latent_average(content, getattr(module, "num_styles", 1))
+    if average is not None and not hasattr(module, "num_styles"):
+        average = average[0]
+    net = network(state, build, entries, f"{where}: encoder", w_avg=average)
+    networks = {role: net}
+    if decoder := below(content["state_dict"], "decoder"):
+        networks["generator"] = network(
+            decoder,
+            stylegan2.rosinality_generator,
+            stylegan2.rosinality_generator_entries,
+            f"{where}: decoder",
+            w_avg=average,
+        )
+    return networks, average
+
+
+def _convert_psp(content: Any, where: str) -> Converted:
+    encoder_type = _encoder_type(content) or "GradualStyleEncoder"
+    if encoder_type not in PSP_ENCODERS:
+        known = ", ".join(PSP_ENCODERS)
+        raise WeightsError(f"{where}: encoder_type is {encoder_type!r}; known are {known}")
+    build, entries = PSP_ENCODERS[encoder_type]
+    networks, average = _convert_encoder(content, where, "psp", build, entries)
+    return Converted("psp", networks, w_avg=average)
+
+
+def _convert_e4e(content: Any, where: str) -> Converted:
+    build, entries = encoders.e4e_encoder, encoders.pyramid_entries
+    networks, average = _convert_encoder(content, where, "e4e", build, entries)
+    if "discriminator_state_dict" in content:
+        networks["latent_discriminator"] = network(
+            content["discriminator_state_dict"],
+            encoders.latent_discriminator,
+            encoders.latent_discriminator_entries,
+            f"{where}: discriminator_state_dict",
+        )
+    return Converted("e4e", networks, w_avg=average)
+
+
+# ArcFace: a flat state dict.
+
+
+def _convert_arcface(content: Any, where: str) -> Converted:
+    net = network(content, encoders.arcface, encoders.arcface_entries, where)
+    return Converted("arcface", {"arcface": net})
+
+
+# SFE: {"state_dict": {"encoder.*", "inverter.*", ...}, "latent_avg": ...}. In a phase-1 file
+# `encoder` is the Inverter, in a phase-2 file the Feature Editor. The generator and e4e are taken
+# from their own files, as the reference does.
+
+
+def _convert_sfe_inverter(content: Any, where: str) -> Converted:
+    state = below(content["state_dict"], "encoder")
+    net = network(state, encoders.inverter, encoders.inverter_entries, f"{where}: encoder")
+    return Converted("sfe-inverter", {"inverter": net})
+
+
+def _convert_sfe_editor(content: Any, where: str) -> Converted:
+    inverter = network(
+        below(content["state_dict"], "inverter"),
+        encoders.inverter,
+        encoders.inverter_entries,
+        f"{where}: inverter",
+    )
+    editor = network(
+        below(content["state_dict"], "encoder"),
+        encoders.feature_editor,
+        encoders.feature_editor_entries,
+        f"{where}: encoder",
+    )
+    return Converted("sfe-editor", {"inverter": inverter, "feature_editor": editor})
+
+
+def _is_encoder(content: Any) -> bool:
+    return _inner_state(content, "encoder.input_layer.0.weight")
+
+
+E4E_TYPES = ("Encoder4Editing", "SingleStyleCodeEncoder")
+
+KINDS = (
+    Kind(
+        "sfe-editor",
+        "StyleFeatureEditor phase 2: Inverter and Feature Editor",
+        lambda c: _inner_state(c, "encoder.conv.weight", "inverter.fuser.conv.weight"),
+        _convert_sfe_editor,
+    ),
+    Kind(
+        "sfe-inverter",
+        "StyleFeatureEditor phase 1: Inverter",
+        lambda c: _inner_state(c, "encoder.fuser.conv.weight"),
+        _convert_sfe_inverter,
+    ),
+    Kind(
+        "e4e",
+        "encoder4editing: encoder, and generator if inside",
+        lambda c: _is_encoder(c) and _encoder_type(c) in E4E_TYPES,
+        _convert_e4e,
+    ),
+    Kind(
+        "psp",
+        "pixel2style2pixel: encoder, and generator if inside",
+        lambda c: _is_encoder(c) and _encoder_type(c) in PSP_ENCODERS,
+        _convert_psp,
+    ),
+    Kind(
+        "stylegan2-ada",
+        "stylegan2-ada-pytorch or stylegan3 pickle of StyleGAN2: G_ema, G and D",
+        lambda c: _is_nvidia(c, "synthesis.b4.const"),
+        _convert_ada,
+    ),
+    Kind(
+        "stylegan3",
+        "stylegan3 pickle of StyleGAN3 (not yet converted)",
+        lambda c: _is_nvidia(c, "synthesis.input.freqs"),
+        _refuse_stylegan3,
+    ),
+    Kind(
+        "rosinality",
+        "rosinality stylegan2-pytorch: g_ema, g, d and latent_avg",
+        lambda c: _is_state(c, "g_ema"),
+        _convert_rosinality,
+    ),
+    Kind(
+        "stylegan2-ada-generator",
+        "state dict of a stylegan2-ada-pytorch generator",
+        lambda c: _is_state(c, "synthesis.b4.const"),
+        _convert_ada_generator,
+    ),
+    Kind(
+        "stylegan2-ada-discriminator",
+        "state dict of a stylegan2-ada-pytorch discriminator",
+        lambda c: _is_state(c, "b4.out.weight", "b8.conv0.weight"),
+        _convert_ada_discriminator,
+    ),
+    Kind(
+        "rosinality-generator",
+        "state dict of a rosinality generator",
+        lambda c: _is_state(c, "input.input", "style.1.weight"),
+        _convert_rosinality_generator,
+    ),
+    Kind(
+        "rosinality-discriminator",
+        "state dict of a rosinality discriminator",
+        lambda c: _is_state(c, "final_linear.1.weight", "convs.0.0.weight"),
+        _convert_rosinality_discriminator,
+    ),
+    Kind(
+        "arcface",
+        "ArcFace IR-SE50 (model_ir_se50.pth)",
+        lambda c: _is_state(c, "input_layer.0.weight", "output_layer.3.weight"),
+        _convert_arcface,
+    ),
+)
+"""Every kind, the more specific first."""
+
+
+def names() -> tuple[str, ...]:
+    """Names for --kind."""
+    return tuple(kind.name for kind in KINDS)
+
+
+def detect(content: Any, where: str) -> Kind:
+    """The kind of a file's content.
+
+    Raises:
+        WeightsError: If it is of no kind, or of two that only an option tells apart.
+    """
+    for kind in KINDS:
+        if kind.matches(content):
+            return kind
+    if _is_encoder(content):
+        raise WeightsError(
+            f"{where}: an encoder of pSp or e4e without `encoder_type` among its options; say "
+            "which with --kind psp or --kind e4e"
+        )
+    raise WeightsError(
+        f"{where}: not a kind of weights that is known; see what it holds with --inspect, known "
+        f"kinds are {', '.join(names())}"
+    )
+
+
+def by_name(name: str) -> Kind:
+    """The kind called `name`.
+
+    Raises:
+        WeightsError: If there is none.
+    """
+    for kind in KINDS:
+        if kind.name == name:
+            return kind
+    raise WeightsError(f"--kind is {name!r}; known are {', '.join(names())}")

@@ -1,0 +1,505 @@
+"""Pictures in and out: reading, checking, resizing, saving, and strips to look at.
+
+At the edges a picture is uint8 RGB `[H, W, 3]`; networks see float32 in [-1, 1]. Files are decoded
+and resized by Pillow, as in the reference, because its antialiased bilinear filter is not the same
+as any other. Nothing here needs JAX.
+"""
+
+import contextlib
+import io
+import os
+import pathlib
+import struct
+import uuid
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, UnidentifiedImageError
+
+from sfe_jax.core.checks import check_shape
+from sfe_jax.core.errors import ImageError, ShapeError
+
+MAX_PIXELS = 100_000_000
+"""Larger pictures are refused before decoding: a few bytes can claim gigabytes."""
+
+MIN_SIDE = 16
+"""Below this many pixels a side there is nothing to see."""
+
+SUFFIXES = {
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),  # 4:4:4, colour as sharp as brightness.
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".png": ("PNG", {}),
+    ".ppm": ("PPM", {}),
+    ".bmp": ("BMP", {}),
+    ".tiff": ("TIFF", {}),
+    ".tif": ("TIFF", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+}
+"""Suffixes found in folders and allowed for saving: format and options of Pillow."""
+
+# Pillow knows more formats, some of which start other programs (EPS runs Ghostscript).
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+# What Pillow raises for damaged bytes: OSError mostly, and what `Image.open` itself expects.
+_DECODING_ERRORS = (OSError, ValueError, SyntaxError, IndexError, TypeError, struct.error)
+
+# EXIF orientation -> what makes the picture upright; 1 is upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# Colour space, bytes 16 to 20 of an ICC profile -> mode in which pixels enter it.
+_PROFILE_MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
+
+
+def to_float(images: np.ndarray) -> np.ndarray:
+    """Maps levels to what networks see: (x / 255 - 0.5) / 0.5.
+
+    Args:
+        images: uint8 [..., H, W, C].
+
+    Returns:
+        float32 [..., H, W, C] in [-1, 1], bit for bit as torchvision's ToTensor and Normalize(0.5).
+
+    Raises:
+        ImageError: If `images` is not uint8.
+
+    Source: SFE, `datasets/transforms.py`.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise ImageError(f"`images` has type {images.dtype}; required is uint8 in [0, 255]")
+    half = np.float32(0.5)
+    return (images.astype(np.float32) / np.float32(255) - half) / half
+
+
+def to_uint8(images: np.ndarray, *, offset: float = 127.5) -> np.ndarray:
+    """Maps what networks produce to levels: clip(x * 127.5 + offset, 0, 255), truncated.
+
+    Undoes `to_float` exactly. SFE's clip((x + 1) / 2, 0, 1) * 255 does not: in float32 it loses a
+    level for 63 of the 256, though for values in between the two agree but for rounding.
+
+    Args:
+        images: Floating [..., H, W, C], nominally in [-1, 1]; a NumPy or JAX array.
+        offset: 127.5 is the rule of pSp, e4e and SFE; 128 that of StyleGAN.
+
+    Returns:
+        uint8 [..., H, W, C].
+
+    Raises:
+        ImageError: If a value is NaN or infinite.
+
+    Source: SFE, `scripts/inference.py`; stylegan2-ada-pytorch, `generate.py` (128).
+    """
+    images = np.asarray(images, np.float32)
+    broken = images.size - np.count_nonzero(np.isfinite(images))
+    if broken:
+        raise ImageError(
+            f"the network produced non-finite values ({broken} of {images.size}); "
+            "check its weights, or compute in float32"
+        )
+    return np.clip(images * np.float32(127.5) + np.float32(offset), 0, 255).astype(np.uint8)
+
+
+def _too_many_pixels(path: pathlib.Path) -> ImageError:
+    limit = f"at most {MAX_PIXELS // 1_000_000} million pixels are read"
+    return ImageError(f"{path}: has too many pixels; {limit}, make it smaller")
+
+
+@contextlib.contextmanager
+def _pillow_errors(path: pathlib.Path) -> Iterator[None]:
+    """Turns what Pillow says about a bad file into one line of ours, and mutes its warnings."""
+    try:
+        # Only Pillow's own: size is checked by us, and damaged metadata does not harm pixels.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            yield
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(path) from error
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
+        reason = f"cannot be opened ({error.strerror})"
+        raise ImageError(f"{path}: {reason}; give the path of a picture") from error
+    except UnidentifiedImageError as error:
+        reason = "is not a picture that we read" if path.stat().st_size else "is empty"
+        known = ", ".join(_FORMATS)
+        raise ImageError(f"{path}: {reason}; convert it to one of {known}") from error
+    except _DECODING_ERRORS as error:
+        reason = f"is broken or truncated ({error})"
+        raise ImageError(f"{path}: {reason}; required is a whole picture, get it again") from error
+
+
+def _check_size(path: pathlib.Path, size: tuple[int, int]) -> None:
+    """Raises if a picture of `size` (width, height) is too large to decode or too small to use."""
+    width, height = size
+    if width * height > MAX_PIXELS:
+        raise _too_many_pixels(path)
+    if min(size) < MIN_SIDE:
+        required = f"required are at least {MIN_SIDE} pixels a side"
+        raise ImageError(f"{path}: is {width} x {height}; {required}, use a larger picture")
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation; 1 (upright) where there is none or it cannot be read."""
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except _DECODING_ERRORS:
+        return 1
+
+
+def _to_8_bits(image: Image.Image, path: pathlib.Path) -> Image.Image:
+    """Brings any mode to L, LA, RGB, RGBA or CMYK; scales 16-bit grey, which Pillow may clip."""
+    if image.mode.startswith("I;16"):
+        levels = np.asarray(image).astype(np.uint32)
+        return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ImageError(
+            f"{path}: has pixels of type {image.mode}, whose range is unknown; "
+            "save it with 8 or 16 bits a channel"
+        )
+    if image.has_transparency_data:
+        return image.convert("LA" if image.mode in ("L", "LA") else "RGBA")
+    if image.mode == "1":
+        return image.convert("L")
+    return image if image.mode in ("L", "CMYK") else image.convert("RGB")
+
+
+def _srgb_transform(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
+    """Colorimetric transform from `mode` under `profile` to sRGB, as photo viewers do it."""
+    return ImageCms.buildTransform(
+        profile,
+        ImageCms.createProfile("sRGB"),
+        mode,
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+
+
+def _is_identity(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether an RGB transform moves no colour of a coarse cube by more than two levels."""
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(len(levels), -1, 3)
+    moved = transform.apply(Image.fromarray(cube))
+    return bool(np.abs(np.asarray(moved, np.int16) - cube).max() <= 2)
+
+
+def _to_srgb(image: Image.Image, icc_profile: bytes) -> Image.Image:
+    """Converts L, RGB or CMYK pixels to sRGB, mode RGB.
+
+    Pixels whose profile is sRGB itself stay as they are, so that rounding does not set them apart
+    from the reference, which ignores profiles.
+
+    Raises:
+        ImageCms.PyCMSError: If the profile is broken or belongs to another kind of picture.
+    """
+    profile = ImageCms.getOpenProfile(io.BytesIO(icc_profile))
+    mode = _PROFILE_MODES.get(icc_profile[16:20], "of an unknown kind")
+    if mode == "RGB" and image.mode == "L":
+        image = image.convert("RGB")
+    if image.mode != mode:
+        raise ImageCms.PyCMSError(f"the profile is {mode}, the pixels are {image.mode}")
+    transform = _srgb_transform(profile, mode)
+    if mode == "RGB" and _is_identity(transform):
+        return image
+    return transform.apply(image)
+
+
+def _as_srgb(image: Image.Image, icc_profile: bytes | None, path: pathlib.Path) -> Image.Image:
+    """Brings L, RGB or CMYK pixels to sRGB; an unusable profile is a warning, not an end."""
+    if icc_profile:
+        try:
+            return _to_srgb(image, icc_profile)
+        except ImageCms.PyCMSError as error:
+            reason = f"its colour profile cannot be used ({error})"
+            warnings.warn(f"{path}: {reason}; its colours are read as sRGB", stacklevel=3)
+    return image.convert("RGB")
+
+
+def load_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """Reads a picture as every viewer shows it.
+
+    EXIF orientation is applied, and EXIF that cannot be read is ignored. Embedded colour profiles
+    (Display P3, Adobe RGB, CMYK) are converted to sRGB; one that is unusable gives a warning.
+    Transparent parts become white. Of an animation the first frame is read. Grey of 16 bits is
+    scaled to 8.
+
+    Args:
+        path: BMP, GIF, JPEG, PNG, PPM, TIFF or WebP file.
+
+    Returns:
+        uint8 [H, W, 3], sRGB.
+
+    Raises:
+        ImageError: If the file is missing, empty, broken, not a picture, larger than `MAX_PIXELS`,
+            smaller than `MIN_SIDE` a side, or of a pixel type without a range.
+    """
+    path = pathlib.Path(path)
+    with _pillow_errors(path), Image.open(path, formats=_FORMATS) as opened:
+        _check_size(path, opened.size)
+        opened.load()
+        # After loading, since Pillow itself turns TIFF pictures then, and clears their tag.
+        orientation = _orientation(opened)
+        icc_profile = opened.info.get("icc_profile")
+        image = _to_8_bits(opened, path)
+    colours = _as_srgb(image.convert(image.mode.removesuffix("A")), icc_profile, path)
+    if image.mode.endswith("A"):
+        white = Image.new("RGB", image.size, "white")
+        white.paste(colours, mask=image.getchannel("A"))
+        colours = white
+    if orientation in _UPRIGHT:
+        colours = colours.transpose(_UPRIGHT[orientation])
+    return np.array(colours)
+
+
+def _centre_square(image: np.ndarray) -> np.ndarray:
+    """Cuts the largest centred square out of [H, W, 3]."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def load_aligned(
+    path: str | os.PathLike[str], resolution: int, *, crop: bool = False
+) -> np.ndarray:
+    """Reads an aligned square picture at the resolution of a network.
+
+    Args:
+        path: As for `load_image`.
+        resolution: Pixels a side that the network needs.
+        crop: Take the centre square of a picture that is not square.
+
+    Returns:
+        uint8 [resolution, resolution, 3], resized by Pillow's antialiased bilinear filter.
+
+    Raises:
+        ImageError: As `load_image`; also if the sides differ by more than 2 percent without `crop`,
+            or are below 1/8 of `resolution`.
+
+    Source: SFE, `datasets/transforms.py` (`Resize((r, r))`).
+    """
+    image = load_image(path)
+    if crop:
+        image = _centre_square(image)
+    height, width = image.shape[:2]
+    if abs(height - width) > 0.02 * max(height, width):
+        raise ImageError(
+            f"{path}: is {width} x {height}; an aligned square picture is required: "
+            "align it, or take its centre square with --crop"
+        )
+    if min(height, width) * 8 < resolution:
+        raise ImageError(
+            f"{path}: is {width} x {height}, too small for {resolution} x {resolution}; "
+            f"required are {-(-resolution // 8)} pixels a side, use a larger picture"
+        )
+    resized = Image.fromarray(image).resize((resolution, resolution), Image.Resampling.BILINEAR)
+    return np.array(resized)
+
+
+def _pictures_below(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Files under `folder` with a suffix of a picture, sorted; hidden files and folders are not."""
+    found = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not found:
+        raise ImageError(f"{folder}: holds no picture; required is one of {', '.join(SUFFIXES)}")
+    return found
+
+
+def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[pathlib.Path]:
+    """Lists pictures: files as given, folders expanded.
+
+    Args:
+        paths: Files, taken whatever their suffix, and folders, searched through all levels for
+            the suffixes in `SUFFIXES` in any case, except in hidden files and folders.
+
+    Returns:
+        Paths in the order given, sorted within a folder, each file once.
+
+    Raises:
+        ImageError: If a path does not exist or a folder holds no picture.
+    """
+    found: dict[pathlib.Path, pathlib.Path] = {}
+    for path in map(pathlib.Path, paths):
+        if not path.exists():
+            raise ImageError(f"{path}: does not exist; give a picture or a folder of pictures")
+        for picture in _pictures_below(path) if path.is_dir() else [path]:
+            found.setdefault(picture.resolve(), picture)
+    return list(found.values())
+
+
+def _check_levels(name: str, image: np.ndarray, shape: Sequence[int | None]) -> None:
+    """Raises unless `image` is uint8 of `shape`, in which `None` admits any size."""
+    check_shape(name, image.shape, shape)
+    if image.dtype != np.uint8:
+        raise ImageError(f"`{name}` has type {image.dtype}; required is uint8, see `to_uint8`")
+
+
+def save_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
+    """Writes a picture in the format of its suffix: whole, or not at all.
+
+    Only JPEG (quality 95, 4:4:4) loses anything. Parent folders are made.
+
+    Args:
+        path: Name with a suffix in `SUFFIXES`, in any case; replaced if it exists.
+        image: uint8 [H, W, 3], or [H, W] for grey.
+
+    Raises:
+        ImageError: If the suffix is unknown, `image` is not uint8, or the file cannot be written.
+        ShapeError: If `image` is not of such a shape.
+    """
+    path, image = pathlib.Path(path), np.asarray(image)
+    if path.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise ImageError(f"{path}: has suffix {path.suffix!r}; required is one of {known}")
+    _check_levels("image", image, (None, None) if image.ndim == 2 else (None, None, 3))
+    kind, options = SUFFIXES[path.suffix.lower()]
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Image.fromarray(image).save(temporary, kind, **options)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        # Pillow's own errors, such as a picture too large for its format, have no `strerror`.
+        reason = f"cannot be written ({getattr(error, 'strerror', None) or error})"
+        raise ImageError(f"{path}: {reason}; choose another folder or format") from error
+
+
+def _wrap(
+    text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, *, width: int
+) -> list[str]:
+    """Breaks `text` at spaces into lines of at most `width` pixels, or one word."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and font.getlength(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def _caption(text: str, *, width: int) -> np.ndarray:
+    """Writes `text`, centred, in lines for a picture `width` pixels wide.
+
+    Returns:
+        uint8 [h, w, 3], black on white; wider than `width` only for a word that is wider.
+    """
+    size = max(11, width // 24)  # 11 is the smallest that can be read.
+    spacing = size * 4 // 3
+    font = ImageFont.load_default(size)
+    lines = _wrap(text, font, width=width - size // 2)
+    widest = max((font.getlength(line) for line in lines), default=0)
+    shape = (int(widest) + size, len(lines) * spacing + size // 3)
+    canvas = Image.new("RGB", shape, "white")
+    draw = ImageDraw.Draw(canvas)
+    for row, line in enumerate(lines):
+        position = (shape[0] / 2, row * spacing + size // 6)
+        draw.text(position, line, fill="black", font=font, anchor="ma")
+    return np.array(canvas)
+
+
+def _tabulate(table: Sequence[Sequence[np.ndarray]], *, gap: int) -> np.ndarray:
+    """Lays cells [h, w, 3] out as a table on white, each centred in its column and row."""
+    heights = [max(cell.shape[0] for cell in row) for row in table]
+    widths = [max(cell.shape[1] for cell in column) for column in zip(*table, strict=True)]
+    tops = np.cumsum([0, *(height + gap for height in heights)])
+    lefts = np.cumsum([0, *(width + gap for width in widths)])
+    canvas = np.full((tops[-1] - gap, lefts[-1] - gap, 3), 255, np.uint8)
+    for top, height, row in zip(tops, heights, table, strict=False):
+        for left, width, cell in zip(lefts, widths, row, strict=False):
+            y = top + (height - cell.shape[0]) // 2
+            x = left + (width - cell.shape[1]) // 2
+            canvas[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
+    return canvas
+
+
+def _check_table(table: Sequence[Sequence[np.ndarray]]) -> None:
+    """Raises unless all rows are equally long and all pictures uint8 [H, W, 3] of one size."""
+    lengths = [len(row) for row in table]
+    if not lengths or lengths[0] == 0 or len(set(lengths)) > 1:
+        raise ShapeError(f"rows hold {lengths} pictures; required is one number, at least 1")
+    for row in table:
+        for image in row:
+            _check_levels("image", image, (*table[0][0].shape[:2], 3))
+
+
+def _captions(labels: Sequence[str], count: int, *, width: int) -> list[np.ndarray]:
+    """Renders one caption for each of `count` rows or columns."""
+    if len(labels) != count:
+        raise ShapeError(f"there are {len(labels)} labels; required are {count}, one for each")
+    return [_caption(label, width=width) for label in labels]
+
+
+def _level(captions: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Pads captions [h, w, 3] with white above to one height, so that they stand on one line."""
+    tallest = max(len(caption) for caption in captions)
+    return [
+        np.pad(caption, ((tallest - len(caption), 0), (0, 0), (0, 0)), constant_values=255)
+        for caption in captions
+    ]
+
+
+def grid(
+    rows: Sequence[Sequence[np.ndarray]],
+    *,
+    column_labels: Sequence[str] | None = None,
+    row_labels: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Puts equally sized pictures in rows and columns, with thin white gaps.
+
+    Args:
+        rows: R rows of C pictures, each uint8 [H, W, 3].
+        column_labels: C captions above, wrapped at spaces, never cut: a word wider than a picture
+            widens its column. None for no captions.
+        row_labels: R captions on the left, likewise.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ShapeError: If pictures differ in size, rows in length, or labels in number.
+        ImageError: If a picture is not uint8.
+    """
+    table = [[np.asarray(image) for image in row] for row in rows]
+    _check_table(table)
+    width = table[0][0].shape[1]
+    sides = [] if row_labels is None else _captions(row_labels, len(table), width=width)
+    if column_labels is not None:
+        heads = _captions(column_labels, len(table[0]), width=width)
+        table.insert(0, _level(heads))
+        sides.insert(0, np.zeros((0, 0, 3), np.uint8))
+    if row_labels is not None:
+        table = [[side, *row] for side, row in zip(sides, table, strict=True)]
+    return _tabulate(table, gap=max(2, width // 128))
+
+
+def strip(images: Sequence[np.ndarray], labels: Sequence[str] | None = None) -> np.ndarray:
+    """Puts equally sized pictures side by side, with captions above.
+
+    Args:
+        images: N pictures, each uint8 [H, W, 3]; an array [N, H, W, 3] will do.
+        labels: N captions, or None.
+
+    Returns:
+        uint8 [height, width, 3].
+
+    Raises:
+        ShapeError: As `grid`.
+        ImageError: As `grid`.
+    """
+    return grid([images], column_labels=labels)

@@ -1,0 +1,133 @@
+"""Joins a direction, its arrays and a generator into operands, and refuses what does not fit."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+
+from sfe_jax.core.errors import EditError
+from sfe_jax.edits.direction import (
+    STYLESPACE_FACTOR,
+    Direction,
+    GanSpace,
+    Linear,
+    StyleSpace,
+)
+from sfe_jax.edits.files import FILES
+from sfe_jax.edits.operands import Operands, identity
+
+
+def _array(direction: Direction, arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """The array `name`, or the remedy for its absence."""
+    if name in arrays:
+        return np.asarray(arrays[name], np.float32)
+    file = next((FILES[key] for key in FILES if name == key or name.startswith(f"{key}/")), name)
+    raise EditError(
+        f"edit `{direction.name}` needs the file {file}, which is not among the directions given; "
+        "name its folder with `--directions FOLDER`, or convert it into the bundle"
+    )
+
+
+def _linear_shift(vector: np.ndarray, num_ws: int, w_dim: int) -> np.ndarray | None:
+    """`vector` on every row, [L, W]; None if it fits no generator of this size."""
+    if vector.ndim > 1 and vector.shape[0] == 1:
+        vector = vector[0]
+    if vector.shape == (w_dim,):
+        return np.tile(vector, (num_ws, 1))
+    if vector.shape in ((num_ws, w_dim), (num_ws * w_dim,)):
+        return vector.reshape(num_ws, w_dim)
+    return None
+
+
+def _linear(
+    direction: Direction, rule: Linear, arrays: Mapping[str, np.ndarray], still: Operands
+) -> Operands:
+    """ws* = ws + strength * factor * v."""
+    _, num_ws, w_dim = still.shift.shape
+    vector = _array(direction, arrays, rule.array)
+    shift = _linear_shift(vector, num_ws, w_dim)
+    if shift is None:
+        raise EditError(
+            f"edit `{direction.name}` has a vector of shape {vector.shape}; required is "
+            f"(1, {w_dim}), ({num_ws}, {w_dim}) or (1, {num_ws * w_dim}) for this generator of "
+            f"{num_ws} rows of {w_dim}: use a direction made for it"
+        )
+    return replace(still, shift=jnp.asarray(np.float32(rule.factor) * shift)[None])
+
+
+def _ganspace(
+    direction: Direction, rule: GanSpace, arrays: Mapping[str, np.ndarray], still: Operands
+) -> Operands:
+    """ws* = ws + (strength * std - <ws[0] - mean, component>) * component on rows start..end-1."""
+    _, num_ws, w_dim = still.shift.shape
+    mean, components, std = (
+        _array(direction, arrays, f"{rule.array}/{part}") for part in ("mean", "components", "std")
+    )
+    if components.shape[1] != w_dim:
+        raise EditError(
+            f"edit `{direction.name}` has components of {components.shape[1]}; required is "
+            f"{w_dim}, the size of this generator's W: use a direction made for it"
+        )
+    if rule.component >= len(std) or rule.end > num_ws:
+        raise EditError(
+            f"edit `{direction.name}` needs component {rule.component} and rows up to "
+            f"{rule.end - 1}; there are {len(std)} components, and the generator has {num_ws} rows"
+        )
+    component = components[rule.component]
+    back = np.zeros((1, num_ws, w_dim), np.float32)
+    back[:, rule.start : rule.end] = component
+    return replace(
+        still,
+        shift=jnp.asarray(std[rule.component] * back),
+        centre=jnp.asarray(mean)[None],
+        probe=jnp.asarray(component)[None],
+        back=jnp.asarray(back),
+    )
+
+
+def _stylespace(direction: Direction, rule: StyleSpace, still: Operands) -> Operands:
+    """styles* = styles + strength * 3 on the listed channels."""
+    offsets = {name: np.zeros(zero.shape, np.float32) for name, zero in still.offsets.items()}
+    for name, channel in rule.channels:
+        size = offsets[name].shape[1] if name in offsets else 0
+        if channel >= size:
+            raise EditError(
+                f"edit `{direction.name}` needs channel {channel} of layer {name}, where the "
+                f"generator has {size}: use a generator that the direction was made for"
+            )
+        offsets[name][:, channel] = STYLESPACE_FACTOR
+    return replace(still, offsets={name: jnp.asarray(value) for name, value in offsets.items()})
+
+
+def operands_for(
+    direction: Direction,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    num_ws: int,
+    w_dim: int,
+    style_channels: Mapping[str, int],
+) -> Operands:
+    """The arrays that perform `direction` on a generator.
+
+    Args:
+        direction: From a catalogue or a user's own file.
+        arrays: Stable name -> array, from `load_directions` or a bundle; may hold more.
+        num_ws: Rows L of the generator's W+.
+        w_dim: Size W of a row.
+        style_channels: Layer name -> size of its style, for every modulated layer.
+
+    Returns:
+        Operands of one edit (M = 1), float32.
+
+    Raises:
+        EditError: If an array is missing, or the direction does not fit the generator.
+    """
+    still = identity(num_ws, w_dim, style_channels=style_channels)
+    match direction.rule:
+        case Linear() as rule:
+            return _linear(direction, rule, arrays, still)
+        case GanSpace() as rule:
+            return _ganspace(direction, rule, arrays, still)
+        case StyleSpace() as rule:
+            return _stylespace(direction, rule, still)

@@ -1,0 +1,1 @@
+"""Floor 3: networks, one per file."""

@@ -1,0 +1,1 @@
+"""Floor 2: layers shared by networks."""

@@ -1,0 +1,94 @@
+"""Weight modulation and demodulation (StyleGAN2), by scaling activations instead of weights.
+
+Modulating the weights gives every sample its own kernel, hence a grouped convolution. Scaling the
+input channels by the style and the output channels by the demodulation is the same mathematics
+with one shared kernel: one dense convolution for the matrix unit, 7 to 11 times faster on CPU.
+`modulate_weights` is the plain form, kept for tests and benchmarks.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from sfe_jax.core.checks import check_shape
+from sfe_jax.core.types import Array
+from sfe_jax.ops.convolution import convolve
+
+DEMODULATION_EPSILON = 1e-8
+"""Added to the sum of squared weights; stylegan2-ada-pytorch modulated_conv2d."""
+
+
+def demodulation(kernel: Array, styles: Array) -> Array:
+    """One over the standard deviation that each output channel would have.
+
+    Args:
+        kernel: [k, k, I, O], float32.
+        styles: [N, I], float32.
+
+    Returns:
+        [N, O], rsqrt(sum_i styles_i^2 sum_k kernel_kio^2 + 1e-8).
+
+    Source: StyleGAN2 (arXiv:1912.04958), equation 3.
+    """
+    energy = jnp.sum(jnp.square(kernel), axis=(0, 1))  # [I, O]
+    energy = jnp.matmul(jnp.square(styles), energy, precision=lax.Precision.HIGHEST)
+    return lax.rsqrt(energy + DEMODULATION_EPSILON)
+
+
+def modulated_conv(
+    x: Array,
+    kernel: Array,
+    styles: Array,
+    *,
+    demodulate: bool = True,
+    convolution: Callable[[Array, Array], Array] = convolve,
+) -> Array:
+    """Convolution whose kernel is scaled per sample by `styles`, then normalised.
+
+    Args:
+        x: [N, H, W, I], float32 or bfloat16.
+        kernel: [k, k, I, O], shared by all samples, float32.
+        styles: [N, I], float32, scale of each input channel.
+        demodulate: Whether each output channel is brought back to unit variance.
+        convolution: `convolve`, `upsample_convolve` or `downsample_convolve`.
+
+    Returns:
+        [N, H', W', O], dtype of `x`.
+
+    Raises:
+        ShapeError: If the styles do not fit `x` and the kernel.
+
+    Source: StyleGAN2 (arXiv:1912.04958), section 2.2 and equations 1 to 3.
+    """
+    check_shape("styles", styles.shape, (x.shape[0], kernel.shape[2]))
+    if demodulate and x.dtype != jnp.float32:
+        # A common factor of the styles cancels in the demodulation; the largest becomes 1, so that
+        # products of few bits neither overflow nor vanish.
+        styles = styles / jnp.max(jnp.abs(styles), axis=1, keepdims=True)
+    x = x * styles[:, None, None, :].astype(x.dtype)
+    y = convolution(x, kernel.astype(x.dtype))
+    if demodulate:
+        y = y * demodulation(kernel, styles)[:, None, None, :].astype(y.dtype)
+    return y
+
+
+def modulate_weights(
+    x: Array,
+    kernel: Array,
+    styles: Array,
+    *,
+    demodulate: bool = True,
+    convolution: Callable[[Array, Array], Array] = convolve,
+) -> Array:
+    """The plain form of `modulated_conv`: each sample is convolved with a kernel of its own."""
+
+    def convolve_one(image: Array, style: Array) -> Array:
+        weights = kernel * style[None, None, :, None]
+        if demodulate:
+            energy = jnp.sum(jnp.square(weights), axis=(0, 1, 2), keepdims=True)
+            weights = weights * lax.rsqrt(energy + DEMODULATION_EPSILON)
+        return convolution(image[None], weights)[0]
+
+    return jax.vmap(convolve_one)(x, styles)

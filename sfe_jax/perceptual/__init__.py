@@ -1,0 +1,1 @@
+"""Floor 3: networks that judge pictures, one per file."""

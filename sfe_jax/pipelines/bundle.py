@@ -1,0 +1,276 @@
+"""Bundles: one safetensors file with every network of a method, its architecture and its origin.
+
+A file holds the arrays `<network>/<collection>/<module>/.../<array>` and `directions/...`; its
+metadata holds the architecture of each network and the name and SHA-256 of each source file. It is
+read by mapping and runs no code.
+"""
+
+import dataclasses
+import json
+import pathlib
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from sfe_jax.core.errors import FileFormatError, WeightsError
+from sfe_jax.core.types import Variables
+from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.models.e4e import E4eEncoder
+from sfe_jax.models.feature_editor import FeatureFuser
+from sfe_jax.models.inverter import Inverter
+from sfe_jax.models.latent_discriminator import LatentDiscriminator
+from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
+from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.perceptual.arcface import ArcFace
+
+FORMAT = "sfe_jax bundle 1"
+"""First entry of the metadata; a later number means a newer library is needed."""
+
+ARCHITECTURES: dict[str, type[nn.Module]] = {
+    "stylegan2_generator": Generator,
+    "stylegan2_discriminator": Discriminator,
+    "psp_gradual_style_encoder": GradualStyleEncoder,
+    "psp_w_encoder": WEncoder,
+    "psp_w_plus_encoder": WPlusEncoder,
+    "e4e_encoder": E4eEncoder,
+    "e4e_latent_discriminator": LatentDiscriminator,
+    "sfe_inverter": Inverter,
+    "sfe_feature_editor": FeatureFuser,
+    "arcface": ArcFace,
+}
+"""Names under which architectures are written; they never change."""
+
+RUNTIME_FIELDS = frozenset({"parent", "name", "precision"})
+"""Fields of a module that say how it runs, not what it is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A module and its variables."""
+
+    module: nn.Module  # The architecture.
+    variables: Variables  # Collection -> nested dict of arrays, float32.
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A file from which weights came."""
+
+    name: str  # File name without folders.
+    sha256: str  # Of its bytes, hexadecimal.
+
+
+@dataclasses.dataclass(frozen=True)
+class Bundle:
+    """What a bundle file holds."""
+
+    networks: dict[str, Network]  # By role: "generator", "inverter", "feature_editor", "e4e", ...
+    directions: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # By file's name.
+    sources: tuple[Source, ...] = ()  # Where the weights came from.
+    path: str = "(unsaved)"  # Of the file, for messages.
+
+    def network(self, role: str) -> Network:
+        """The network of a role.
+
+        Raises:
+            WeightsError: If the bundle has none.
+        """
+        if role not in self.networks:
+            held = ", ".join(sorted(self.networks)) or "nothing"
+            raise WeightsError(f"{self.path}: no {role!r} in this bundle; it holds {held}")
+        return self.networks[role]
+
+
+def example_inputs(module: nn.Module) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """Shapes of one call, enough to initialise `module`."""
+
+    def shape(*sizes: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(sizes, jnp.float32)
+
+    match module:
+        case Generator():
+            return (shape(1, module.z_dim), shape(1, module.c_dim))
+        case Discriminator():
+            size = module.resolution
+            return (shape(1, size, size, module.image_channels), shape(1, module.c_dim))
+        case LatentDiscriminator():
+            return (shape(1, module.features),)
+        case FeatureFuser():
+            return (shape(1, 8, 8, module.features),) * 2
+        case ArcFace():
+            return (shape(1, 256, 256, 3),)
+        case Inverter():
+            size = module.input_size
+            own = size // int(np.prod(module.strides[:3]))
+            images = shape(1, size, size, module.image_channels)
+            return (images, shape(1, own, own, module.features))
+        case GradualStyleEncoder() | WEncoder() | WPlusEncoder() | E4eEncoder():
+            return (shape(1, module.input_size, module.input_size, module.image_channels),)
+    raise WeightsError(f"{type(module).__name__} is not among {', '.join(ARCHITECTURES)}")
+
+
+def abstract_variables(module: nn.Module) -> Variables:
+    """Shapes and types of all variables of `module`, without computing any."""
+    key = jax.random.key(0)  # Traced for shapes only.
+    return jax.eval_shape(module.init, key, *example_inputs(module))
+
+
+def describe_architecture(module: nn.Module) -> dict[str, Any]:
+    """Name and fields of a module, ready for JSON."""
+    names = {cls: name for name, cls in ARCHITECTURES.items()}
+    fields = {
+        field.name: getattr(module, field.name)
+        for field in dataclasses.fields(module)  # pyright: ignore
+        if field.name not in RUNTIME_FIELDS
+    }
+    return {"architecture": names[type(module)], **fields}
+
+
+def build_architecture(description: Mapping[str, Any], where: str) -> nn.Module:
+    """The module that `describe_architecture` described.
+
+    Args:
+        description: Name and fields, as read from JSON.
+        where: File and network, for messages.
+
+    Raises:
+        WeightsError: If the name or a field is not known.
+    """
+    fields = dict(description)
+    name = fields.pop("architecture", None)
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise WeightsError(f"{where}: unknown architecture {name!r}; known are {known}")
+    cls = ARCHITECTURES[name]
+    known = {field.name for field in dataclasses.fields(cls)} - RUNTIME_FIELDS  # pyright: ignore
+    if unknown := set(fields) - known:
+        raise WeightsError(f"{where}: {name} has no field {sorted(unknown)[0]!r}")
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+
+
+def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> None:
+    """Raises unless the arrays `flat` are exactly those that `module` needs.
+
+    The average code may have one row or one per row of W+.
+
+    Args:
+        module: The architecture.
+        flat: "collection/module/.../array" -> array.
+        where: File and network, for messages.
+
+    Raises:
+        WeightsError: With all missing, unexpected and mis-shaped names together.
+    """
+    expected = flatten_dict(abstract_variables(module), sep="/")
+    faults = [f"missing {name}" for name in sorted(expected.keys() - flat.keys())]
+    faults += [f"unexpected {name}" for name in sorted(flat.keys() - expected.keys())]
+    for name in sorted(expected.keys() & flat.keys()):
+        have, want = tuple(flat[name].shape), tuple(expected[name].shape)
+        per_row = name.endswith("/w_avg") and have[-1:] == want[-1:] and len(have) == 2
+        if have != want and not per_row:
+            faults.append(f"{name} has shape {have}, required is {want}")
+    if faults:
+        listing = "\n  ".join(faults)
+        raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
+
+
+def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
+    """Writes a bundle, whole or not at all.
+
+    Raises:
+        WeightsError: If a network's arrays do not fit its module, or the folder is not writable.
+    """
+    path = pathlib.Path(path)
+    tensors = {f"directions/{name}": value for name, value in bundle.directions.items()}
+    for role, network in bundle.networks.items():
+        flat = flatten_dict(network.variables, sep="/")
+        check_variables(network.module, flat, f"{path}: {role}")
+        tensors |= {f"{role}/{name}": value for name, value in flat.items()}
+    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    architectures = {
+        role: describe_architecture(network.module) for role, network in bundle.networks.items()
+    }
+    metadata = {
+        "format": FORMAT,
+        "networks": json.dumps(architectures),
+        "sources": json.dumps([dataclasses.asdict(source) for source in bundle.sources]),
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as folder:
+            partial = pathlib.Path(folder) / path.name
+            safetensors.numpy.save_file(tensors, partial, metadata)
+            partial.replace(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def read_metadata(path: str | pathlib.Path) -> dict[str, str]:
+    """Metadata of a bundle file.
+
+    Raises:
+        FileFormatError: If the file is missing, cut short, or no bundle.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileFormatError(f"{path}: no such file; a bundle written by convert_weights is needed")
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise FileFormatError(
+            f"{path}: not a readable bundle ({error}); official weights are first converted with "
+            "`python -m convert_weights`"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise FileFormatError(
+            f"{path}: its format is {metadata.get('format')!r}, required is {FORMAT!r}; convert "
+            "the official weights with `python -m convert_weights`"
+        )
+    return metadata
+
+
+def load_bundle(path: str | pathlib.Path) -> Bundle:
+    """Reads a bundle.
+
+    Args:
+        path: A file written by `save_bundle`.
+
+    Returns:
+        The networks, with arrays on the default device, and the directions.
+
+    Raises:
+        FileFormatError: If the file is missing, cut short, or no bundle.
+        WeightsError: If arrays do not fit the architecture that the file names.
+    """
+    path = pathlib.Path(path)
+    metadata = read_metadata(path)
+    with safetensors.safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    networks = {}
+    for role, description in json.loads(metadata["networks"]).items():
+        module = build_architecture(description, f"{path}: {role}")
+        prefix = f"{role}/"
+        flat = {
+            name.removeprefix(prefix): value
+            for name, value in tensors.items()
+            if name.startswith(prefix)
+        }
+        check_variables(module, flat, f"{path}: {role}")
+        variables = jax.tree.map(jnp.asarray, unflatten_dict(flat, sep="/"))
+        networks[role] = Network(module, variables)
+    directions = {
+        name.removeprefix("directions/"): value
+        for name, value in tensors.items()
+        if name.startswith("directions/")
+    }
+    sources = tuple(Source(**source) for source in json.loads(metadata["sources"]))
+    return Bundle(networks, directions, sources, str(path))

@@ -1,0 +1,261 @@
+"""The methods that invert and edit pictures, behind one interface.
+
+Each method has `invert(variables, images)`, `reconstruct(variables, inversion)` and
+`edit(variables, inversion, operands, strength)`: pure functions of arrays, to be jitted. The
+picture's networks run once in `invert`; every strength of every edit reuses what it found.
+
+Source: SFE (arXiv:2406.10601), sections 3.2 and 3.3; StyleFeatureEditor models/methods.py and
+runners/inference_runners.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from sfe_jax.core.types import Array, Variables
+from sfe_jax.edits.operands import Operands, apply_to_styles, apply_to_ws
+from sfe_jax.models.feature_editor import FeatureFuser
+from sfe_jax.models.inverter import Inverter
+from sfe_jax.models.stylegan2 import Generator, Partial
+from sfe_jax.ops.resize import resize_bilinear
+
+NetworkVariables = Mapping[str, Variables]
+"""Variables of every network of a method, by role."""
+
+
+class Inversion(NamedTuple):
+    """What a method knows of pictures: enough to show and to edit them."""
+
+    ws: Array  # [N, L, W], codes of the generator.
+    feature: Array | None = None  # [N, H, W, C], the fused feature; None for W+ methods.
+    ws_e4e: Array | None = None  # [N, L, W], e4e's codes; None unless an editor needs them.
+    feature_e4e: Array | None = None  # [N, H, W, C], the generator's feature of e4e's codes.
+
+
+class Method(Protocol):
+    """What every method offers."""
+
+    generator: Generator
+
+    def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
+        """Reads pictures [N, R, R, 3] in [-1, 1]."""
+        ...
+
+    def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
+        """Pictures [N, R, R, 3] of an inversion."""
+        ...
+
+    def edit(
+        self,
+        variables: NetworkVariables,
+        inversion: Inversion,
+        operands: Operands,
+        strength: Array,
+    ) -> Array:
+        """Pictures [N, R, R, 3] of an inversion edited with strength [N]."""
+        ...
+
+
+def _styles(generator: Generator, variables: Variables, ws: Array) -> dict[str, Array]:
+    """Styles of every layer: ws [N, L, W] -> layer name -> [N, C]."""
+    return generator.apply(variables, ws, method="styles")  # pyright: ignore
+
+
+def _edited_styles(
+    generator: Generator, variables: Variables, ws: Array, operands: Operands, strength: Array
+) -> dict[str, Array]:
+    """Styles of edited codes: the edit acts on W+, then on StyleSpace."""
+    styles = _styles(generator, variables, apply_to_ws(ws, operands, strength))
+    return apply_to_styles(styles, operands, strength)
+
+
+def _concatenate(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str, Array]:
+    """Styles of two batches as one, so that small layers read their weights once."""
+    return {name: jnp.concatenate([first[name], second[name]]) for name in first}
+
+
+def _encoder_input(images: Array, size: int) -> Array:
+    """Pictures at the size an encoder of pSp or e4e reads, antialiased as their data sets are."""
+    shape = (images.shape[0], size, size, images.shape[3])
+    return jax.image.resize(images, shape, "linear", antialias=True)
+
+
+@dataclass(frozen=True)
+class EncoderMethod:
+    """An encoder of W+ alone: pSp or e4e."""
+
+    generator: Generator
+    encoder: nn.Module  # GradualStyleEncoder, WPlusEncoder, WEncoder or E4eEncoder.
+    role: str  # Role of the encoder in the variables: "psp" or "e4e".
+
+    def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
+        """Reads pictures [N, R, R, 3] in [-1, 1]."""
+        pictures = _encoder_input(images, self.encoder.input_size)  # pyright: ignore
+        ws = self.encoder.apply(variables[self.role], pictures)
+        if ws.ndim == 2:  # pyright: ignore
+            ws = jnp.repeat(ws[:, None], self.generator.num_ws, axis=1)  # pyright: ignore
+        return Inversion(ws)  # pyright: ignore
+
+    def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
+        """Pictures [N, R, R, 3] of an inversion."""
+        out = self.generator.apply(variables["generator"], inversion.ws, method="synthesize")
+        return out["image"]  # pyright: ignore
+
+    def edit(
+        self,
+        variables: NetworkVariables,
+        inversion: Inversion,
+        operands: Operands,
+        strength: Array,
+    ) -> Array:
+        """Pictures [N, R, R, 3] of an inversion edited with strength [N]."""
+        weights = variables["generator"]
+        styles = _edited_styles(self.generator, weights, inversion.ws, operands, strength)
+        return self.generator.apply(weights, styles=styles, method="synthesize")["image"]  # pyright: ignore
+
+
+@dataclass(frozen=True)
+class InverterMethod:
+    """SFE's phase 1: the Inverter's feature is kept, the edit moves the codes alone."""
+
+    generator: Generator
+    inverter: Inverter
+
+    @property
+    def feature_layer(self) -> str:
+        """Name of the layer whose output is the feature: b64.conv1 for 256x256 inputs."""
+        first, second, third, _ = self.inverter.strides
+        return f"b{self.inverter.input_size // (first * second * third)}.conv1"
+
+    @property
+    def feature_resolution(self) -> int:
+        """Pixels a side of the feature: 64 for 256x256 inputs."""
+        return int(self.feature_layer.partition(".")[0].removeprefix("b"))
+
+    def lower(self, variables: Variables, styles: Mapping[str, Array]) -> Partial:
+        """The generator up to the feature's block."""
+        out = self.generator.apply(
+            variables, styles=styles, stop_at=self.feature_resolution, method="synthesize"
+        )
+        return Partial(out["features"][self.feature_layer], out["image"])  # pyright: ignore
+
+    def upper(
+        self,
+        variables: Variables,
+        styles: Mapping[str, Array],
+        start: Partial,
+        feature: Array,
+    ) -> Array:
+        """The generator from the feature's block on, with `feature` in place of its own.
+
+        The colours up to the feature's block come from the codes alone, as in the reference.
+        """
+        out = self.generator.apply(
+            variables,
+            styles=styles,
+            start=start,
+            replace={self.feature_layer: feature},
+            method="synthesize",
+        )
+        return out["image"]  # pyright: ignore
+
+    def network_input(self, images: Array) -> Array:
+        """Pictures at the size the networks read: bilinear without antialias, as SFE's."""
+        return resize_bilinear(images, self.inverter.input_size)
+
+    def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
+        """Reads pictures [N, R, R, 3] in [-1, 1]."""
+        pictures = self.network_input(images)
+        predicted = self.inverter.apply(variables["inverter"], pictures, method="predict")
+        styles = _styles(self.generator, variables["generator"], predicted["ws"])  # pyright: ignore
+        own = self.lower(variables["generator"], styles).feature
+        feature = self.inverter.apply(
+            variables["inverter"], predicted["feature"], own, method="fuse"  # pyright: ignore
+        )
+        return Inversion(predicted["ws"], feature)  # pyright: ignore
+
+    def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
+        """Pictures [N, R, R, 3] of an inversion."""
+        styles = _styles(self.generator, variables["generator"], inversion.ws)
+        start = self.lower(variables["generator"], styles)
+        return self.upper(variables["generator"], styles, start, inversion.feature)  # pyright: ignore
+
+    def edit(
+        self,
+        variables: NetworkVariables,
+        inversion: Inversion,
+        operands: Operands,
+        strength: Array,
+    ) -> Array:
+        """Pictures [N, R, R, 3] of an inversion edited with strength [N]."""
+        weights = variables["generator"]
+        styles = _edited_styles(self.generator, weights, inversion.ws, operands, strength)
+        start = self.lower(weights, styles)
+        return self.upper(weights, styles, start, inversion.feature)  # pyright: ignore
+
+
+@dataclass(frozen=True)
+class SfeMethod(InverterMethod):
+    """StyleFeatureEditor: the edit moves the codes, and the Feature Editor the feature."""
+
+    feature_editor: FeatureFuser
+    e4e: nn.Module  # An E4eEncoder.
+
+    def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
+        """Reads pictures [N, R, R, 3] in [-1, 1]."""
+        weights, count = variables["generator"], images.shape[0]
+        pictures = self.network_input(images)
+
+        # Codes.
+        predicted = self.inverter.apply(variables["inverter"], pictures, method="predict")
+        ws: Array = predicted["ws"]  # pyright: ignore
+        ws_e4e: Array = self.e4e.apply(variables["e4e"], pictures)  # pyright: ignore
+
+        # Features of both codes, in one pass.
+        styles = _styles(self.generator, weights, jnp.concatenate([ws, ws_e4e]))
+        own, feature_e4e = jnp.split(self.lower(weights, styles).feature, [count])
+        feature: Array = self.inverter.apply(
+            variables["inverter"], predicted["feature"], own, method="fuse"  # pyright: ignore
+        )
+        return Inversion(ws, feature, ws_e4e, feature_e4e)
+
+    def edited_feature(
+        self, variables: NetworkVariables, inversion: Inversion, delta: Array
+    ) -> Array:
+        """The feature [N, H, W, C] that the Feature Editor gives for `delta` [N, H, W, C]."""
+        return self.feature_editor.apply(variables["feature_editor"], inversion.feature, delta)  # pyright: ignore
+
+    def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
+        """Pictures [N, R, R, 3] of an inversion; the Feature Editor reads a zero difference."""
+        delta = jnp.zeros_like(inversion.feature)
+        feature = self.edited_feature(variables, inversion, delta)
+        return super().reconstruct(variables, inversion._replace(feature=feature))
+
+    def edit(
+        self,
+        variables: NetworkVariables,
+        inversion: Inversion,
+        operands: Operands,
+        strength: Array,
+    ) -> Array:
+        """Pictures [N, R, R, 3] of an inversion edited with strength [N]."""
+        weights, count = variables["generator"], inversion.ws.shape[0]
+
+        # Edited codes of the Inverter and of e4e, in one pass up to the feature.
+        both = (inversion.ws, inversion.ws_e4e)
+        styles, styles_e4e = (
+            _edited_styles(self.generator, weights, ws, operands, strength)
+            for ws in both  # pyright: ignore
+        )
+        lower = self.lower(weights, _concatenate(styles, styles_e4e))
+        own, edited_e4e = jnp.split(lower.feature, [count])
+        image = None if lower.image is None else lower.image[:count]
+
+        # What the edit changes in e4e's feature: the original minus the edited one.
+        delta = inversion.feature_e4e - edited_e4e
+        feature = self.edited_feature(variables, inversion, delta)
+        return self.upper(weights, styles, Partial(own, image), feature)

@@ -1,0 +1,1 @@
+"""Parity with the original implementations: `python -m tests.golden FOLDER [-k WORD]`."""
