@@ -48,7 +48,11 @@ def convert_state(
         if entry.key not in state:
             faults.append(f"missing {entry.key}")
             continue
-        want = tuple(entry.layout.to_official(np.broadcast_to(np.float32(0), expected[entry.path].shape)).shape)
+        want = tuple(
+            entry.layout.to_official(
+                np.broadcast_to(np.float32(0), expected[entry.path].shape)
+            ).shape
+        )
         have = tuple(state[entry.key].shape)
         per_row = entry.path.endswith("/w_avg") and len(have) == 2 and have[1:] == want
         if have != want and not per_row:

@@ -116,6 +116,8 @@ def _with_average(
     generator: Generator = networks["generator"].module  # pyright: ignore
     have, want = (encoder.num_styles, encoder.w_dim), (generator.num_ws, generator.w_dim)
     if have != want:
-        raise WeightsError(f"{role} gives codes {have}, the generator reads {want}; they must agree")
+        raise WeightsError(
+            f"{role} gives codes {have}, the generator reads {want}; they must agree"
+        )
     rows = np.broadcast_to(average, have).astype(np.float32)
     return _replace(networks[role], path, rows)

@@ -72,7 +72,9 @@ def ada_generator(state: State, arguments: Mapping | None = None) -> Generator:
         WeightsError: If the state dict has no generator.
     """
     if "synthesis.b4.const" not in state or "mapping.fc0.weight" not in state:
-        raise WeightsError("no stylegan2-ada generator: synthesis.b4.const or mapping.fc0 is missing")
+        raise WeightsError(
+            "no stylegan2-ada generator: synthesis.b4.const or mapping.fc0 is missing"
+        )
     depth = _count(state, r"mapping\.fc\d+\.weight")
     w_dim, hidden = state[f"mapping.fc{depth - 1}.weight"].shape
     embed = state.get("mapping.embed.weight")

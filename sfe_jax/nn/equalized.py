@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
-from sfe_jax.ops.bias_act import bias_act
+from sfe_jax.ops.bias_act import ACTIVATIONS, bias_act
 from sfe_jax.ops.convolution import convolve, downsample_convolve, upsample_convolve
 
 RESAMPLED_CONVOLUTION = {"none": convolve, "up": upsample_convolve, "down": downsample_convolve}
@@ -83,8 +83,10 @@ def activate(
     Returns:
         [N, H, W, C].
     """
-    bound = None if clamp is None else clamp * gain
-    y = bias_act(x, bias, activation=activation)
-    if gain != 1.0:
-        y = y * gain
-    return y if bound is None else jnp.clip(y, -bound, bound)
+    return bias_act(
+        x,
+        bias,
+        activation=activation,
+        gain=ACTIVATIONS[activation].gain * gain,
+        clamp=None if clamp is None else clamp * gain,
+    )

@@ -179,7 +179,7 @@ def _correlate(x: Array, f: np.ndarray, rows: _Axis, columns: _Axis) -> Array:
     def shifted(row: _Term, column: _Term) -> Array:
         down = (-row.shift, shape[1] + row.shift - height)
         across = (-column.shift, shape[2] + column.shift - width)
-        return _pad(parts[row.part][column.part], down, across) * float(f[row.tap, column.tap])
+        return _pad(parts[row.part][column.part] * float(f[row.tap, column.tap]), down, across)
 
     def phase(row_terms: list[_Term], column_terms: list[_Term]) -> Array:
         terms = [shifted(*pair) for pair in _terms(row_terms, column_terms)]

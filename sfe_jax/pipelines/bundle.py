@@ -221,7 +221,9 @@ def read_metadata(path: str | pathlib.Path) -> dict[str, str]:
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise FileFormatError(f"{path}: no such file; a bundle written by convert_weights is needed")
+        raise FileFormatError(
+            f"{path}: no such file; a bundle written by convert_weights is needed"
+        )
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

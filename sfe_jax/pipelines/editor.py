@@ -112,7 +112,7 @@ class Editor:
         precision: str = "float32",
         batch_size: int = 1,
         directions: Sequence[Direction] = (),
-        direction_arrays: Mapping[str, Mapping[str, np.ndarray] | np.ndarray] | None = None,
+        direction_arrays: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Prepares a method.
 
@@ -129,12 +129,11 @@ class Editor:
             WeightsError: If the bundle lacks a network.
         """
         available = available_methods(bundle)
+        self.bundle = bundle
         self.method_name = method or (available[0] if available else "sfe")
-        self._method, self._variables = build_method(
-            bundle, self.method_name, precision=precision
-        )
+        self._method, self._variables = build_method(bundle, self.method_name, precision=precision)
         self._batch_size = batch_size
-        self._directions = tuple(directions)
+        self.directions = tuple(directions)
         self._direction_arrays = {**bundle.directions, **(direction_arrays or {})}
         self._invert = jax.jit(self._method.invert)
         self._reconstruct = jax.jit(self._method.reconstruct)
@@ -169,7 +168,7 @@ class Editor:
         """
         generator = self._method.generator
         return operands_for(
-            find(name, self._directions),
+            find(name, self.directions),
             self._direction_arrays,
             num_ws=generator.num_ws,
             w_dim=generator.w_dim,

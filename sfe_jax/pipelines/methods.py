@@ -174,7 +174,10 @@ class InverterMethod:
         styles = _styles(self.generator, variables["generator"], predicted["ws"])  # pyright: ignore
         own = self.lower(variables["generator"], styles).feature
         feature = self.inverter.apply(
-            variables["inverter"], predicted["feature"], own, method="fuse"  # pyright: ignore
+            variables["inverter"],
+            predicted["feature"],
+            own,
+            method="fuse",  # pyright: ignore
         )
         return Inversion(predicted["ws"], feature)  # pyright: ignore
 
@@ -219,7 +222,10 @@ class SfeMethod(InverterMethod):
         styles = _styles(self.generator, weights, jnp.concatenate([ws, ws_e4e]))
         own, feature_e4e = jnp.split(self.lower(weights, styles).feature, [count])
         feature: Array = self.inverter.apply(
-            variables["inverter"], predicted["feature"], own, method="fuse"  # pyright: ignore
+            variables["inverter"],
+            predicted["feature"],
+            own,
+            method="fuse",  # pyright: ignore
         )
         return Inversion(ws, feature, ws_e4e, feature_e4e)
 

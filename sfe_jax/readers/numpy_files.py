@@ -3,7 +3,6 @@
 Source: numpy.lib.format (the .npy format) and ndarray.__reduce__ of NumPy 1 and 2.
 """
 
-import io
 import math
 import re
 
@@ -15,6 +14,7 @@ from sfe_jax.readers.messages import BROKEN, quote
 from sfe_jax.readers.pickles import PLAIN_GLOBALS, AllowList, Pending, run_pickle
 from sfe_jax.readers.records import Global
 from sfe_jax.readers.storages import check_sizes, dense_view
+from sfe_jax.readers.streams import ByteStream
 from sfe_jax.readers.zip_files import Archive
 
 _PLAIN_DTYPE = re.compile(r"[<|=]?(b1|i[1248]|u[1248]|f[248]|c8|c16|O8?|[SU][1-9]\d{0,7})")
@@ -150,10 +150,10 @@ def read_npy(data: memoryview, *, budget: Budget) -> object:
     dtype = parse_dtype(header[1].decode("latin-1"))
     numbers = re.findall(r"\d+", header[3].decode("ascii"))
     if any(len(number) > 18 for number in numbers):
-        raise FileFormatError(f"the npy header has an axis of {numbers}; {BROKEN}")
+        raise FileFormatError(f"the npy header has an axis of more than 18 digits; {BROKEN}")
     shape = check_sizes("the shape of an npy file", tuple(int(number) for number in numbers))
     if dtype.hasobject:
-        stream = io.BytesIO(bytes(data[end:]))
+        stream = ByteStream(data[end:])
         return run_pickle(stream, NUMPY_GLOBALS, budget=budget, title="the npy objects")
     fortran = header[2] == b"True"
     return dense_view(data[end:], dtype=dtype, shape=shape, fortran_order=fortran, budget=budget)

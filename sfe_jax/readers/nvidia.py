@@ -7,8 +7,6 @@ Source: torch_utils/persistence.py of NVlabs/stylegan2-ada-pytorch and NVlabs/st
 dnnlib/tflib/network.py of NVlabs/stylegan2.
 """
 
-import io
-
 import numpy as np
 
 from sfe_jax.core.errors import FileFormatError
@@ -17,6 +15,7 @@ from sfe_jax.readers.messages import BROKEN
 from sfe_jax.readers.pickles import AllowList
 from sfe_jax.readers.records import Record
 from sfe_jax.readers.storages import Storage
+from sfe_jax.readers.streams import ByteStream
 from sfe_jax.readers.torch_files import TORCH_GLOBALS, read_torch_legacy
 
 _PERSISTENCE = "torch_utils.persistence"
@@ -43,8 +42,7 @@ def _load_from_bytes(budget: Budget, data: object) -> Storage:
     if not isinstance(data, bytes):
         raise FileFormatError(f"a storage is no byte string; {BROKEN}")
     budget.spend_bytes(len(data), what="a storage")
-    stream = io.BytesIO(data)
-    storage = read_torch_legacy(stream, TORCH_GLOBALS, available=len(data), budget=budget)
+    storage = read_torch_legacy(ByteStream(memoryview(data)), TORCH_GLOBALS, budget=budget)
     if not isinstance(storage, Storage):
         raise FileFormatError(f"the bytes of a storage hold a {type(storage).__name__}; {BROKEN}")
     return storage

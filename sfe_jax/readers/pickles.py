@@ -7,21 +7,20 @@ does not name exactly ends the reading; a global that it names becomes an inert 
 Source: the opcodes are those of the standard library's `pickletools`, protocols 2 to 5.
 """
 
-import io
 import pickletools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
+from typing import IO, TypeVar, cast
 
 from sfe_jax.core.errors import FileFormatError
 from sfe_jax.readers.limits import Budget
 from sfe_jax.readers.messages import BROKEN, quote
 from sfe_jax.readers.records import Global, Record
 from sfe_jax.readers.storages import Storage
+from sfe_jax.readers.streams import ByteStream
 
 Kind = TypeVar("Kind")
-Stream = io.BufferedReader | io.BytesIO
 
 
 class Pending:
@@ -87,8 +86,8 @@ class AllowList:
         ):
             return found
         raise FileFormatError(
-            f"the global {quote(module)} {quote(name)} is not one that checkpoints need and could "
-            "run code; do not open this file elsewhere, ask its author for safetensors"
+            f"the global {quote(module)} {quote(name)} is not one that weights need, and it could "
+            "run code; do not open this file elsewhere, ask its author for a state dict"
         )
 
 
@@ -410,7 +409,7 @@ _OPERATIONS: Mapping[str, Callable[[_Machine, object], object]] = MappingProxyTy
 
 
 def run_pickle(
-    stream: Stream,
+    stream: ByteStream,
     allowed: AllowList,
     *,
     budget: Budget,
@@ -435,7 +434,7 @@ def run_pickle(
     machine = _Machine(allowed, budget=budget, load_storage=load_storage)
     position = stream.tell()
     try:
-        for opcode, argument, at in pickletools.genops(stream):
+        for opcode, argument, at in pickletools.genops(cast(IO[bytes], stream)):
             position = at
             budget.spend_steps(1)
             if opcode.name == "STOP":
@@ -475,8 +474,10 @@ def check_nesting(root: object, *, depth: int) -> None:
     pending = [(root, False)]
     while pending:
         value, children_done = pending.pop()
-        if isinstance(value, Pending | Storage):
-            raise FileFormatError(f"it holds an unfinished array or a bare storage; {BROKEN}")
+        if isinstance(value, Pending):
+            raise FileFormatError(f"it holds an array that was started, not finished; {BROKEN}")
+        if isinstance(value, Storage):
+            raise FileFormatError("it holds a storage that is no tensor; save a tensor of it")
         if children_done:
             heights[id(value)] = 1 + max(heights.get(id(child), 0) for child in _children(value))
             if heights[id(value)] > depth:

@@ -17,6 +17,7 @@ from sfe_jax.readers.numpy_files import read_npy, read_npz
 from sfe_jax.readers.nvidia import PERSISTENT_GLOBALS, PICKLE_GLOBALS
 from sfe_jax.readers.pickles import check_nesting, run_pickle
 from sfe_jax.readers.safetensors_files import read_safetensors
+from sfe_jax.readers.streams import ByteStream
 from sfe_jax.readers.torch_files import (
     LEGACY_MAGIC,
     SCRIPT_GLOBALS,
@@ -76,7 +77,6 @@ def _opened(path: pathlib.Path) -> Iterator[io.BufferedReader]:
 def _map(stream: io.BufferedReader, limits: Limits) -> memoryview:
     """The content of a file without reading it: arrays that view it load their pages when used."""
     size = stream.seek(0, 2)
-    stream.seek(0)
     if size == 0:
         raise FileFormatError("the file is empty; download it again")
     if size > limits.file_bytes:
@@ -132,23 +132,24 @@ def sha256(path: str | pathlib.Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _read_pickle(stream: io.BufferedReader, size: int, budget: Budget) -> object:
+def _read_pickle(data: memoryview, budget: Budget) -> object:
+    stream = ByteStream(data)
     content = run_pickle(stream, PICKLE_GLOBALS, budget=budget, title="the pickle")
-    if stream.tell() != size:
+    if stream.tell() != len(data):
         raise FileFormatError(
-            f"{size - stream.tell()} bytes follow the pickle; save one object per file"
+            f"{len(data) - stream.tell()} bytes follow the pickle; save one object per file"
         )
     return content
 
 
-def _read_content(stream: io.BufferedReader, data: memoryview, budget: Budget) -> object:
+def _read_content(data: memoryview, budget: Budget) -> object:
     match _format_of(data, budget):
         case Format.TORCH_ZIP:
             return read_torch_zip(Archive(data, budget=budget), PERSISTENT_GLOBALS, budget=budget)
         case Format.TORCHSCRIPT:
             return read_torch_zip(Archive(data, budget=budget), SCRIPT_GLOBALS, budget=budget)
         case Format.TORCH_LEGACY:
-            return read_torch_legacy(stream, PERSISTENT_GLOBALS, available=len(data), budget=budget)
+            return read_torch_legacy(ByteStream(data), PERSISTENT_GLOBALS, budget=budget)
         case Format.SAFETENSORS:
             return read_safetensors(data, budget=budget)
         case Format.NPY:
@@ -156,7 +157,7 @@ def _read_content(stream: io.BufferedReader, data: memoryview, budget: Budget) -
         case Format.NPZ:
             return read_npz(Archive(data, budget=budget), budget=budget)
         case Format.PICKLE:
-            return _read_pickle(stream, len(data), budget)
+            return _read_pickle(data, budget)
 
 
 def read(path: str | pathlib.Path, *, limits: Limits = DEFAULT_LIMITS) -> object:
@@ -176,6 +177,6 @@ def read(path: str | pathlib.Path, *, limits: Limits = DEFAULT_LIMITS) -> object
     """
     with _opened(pathlib.Path(path)) as stream:
         data = _map(stream, limits)
-        content = _read_content(stream, data, Budget(limits, file_bytes=len(data)))
+        content = _read_content(data, Budget(limits, file_bytes=len(data)))
         check_nesting(content, depth=limits.depth)
         return content

@@ -3,15 +3,13 @@
 Source: torch/_utils.py, torch/serialization.py, torch/csrc/jit/serialization of PyTorch 2.
 """
 
-import io
-
 import numpy as np
 
 from sfe_jax.core.errors import FileFormatError
 from sfe_jax.readers.limits import Budget
 from sfe_jax.readers.messages import BROKEN, quote
 from sfe_jax.readers.numpy_files import NUMPY_GLOBALS
-from sfe_jax.readers.pickles import AllowList, Stream, run_pickle
+from sfe_jax.readers.pickles import AllowList, run_pickle
 from sfe_jax.readers.records import Global, Record
 from sfe_jax.readers.storages import (
     STORAGE_DTYPES,
@@ -20,6 +18,7 @@ from sfe_jax.readers.storages import (
     check_sizes,
     strided_view,
 )
+from sfe_jax.readers.streams import ByteStream
 from sfe_jax.readers.zip_files import Archive
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -216,11 +215,11 @@ def read_torch_zip(archive: Archive, allowed: AllowList, *, budget: Budget) -> o
             )
         return Storage(contents[key], dtype)
 
-    stream = io.BytesIO(bytes(archive.read(f"{root}/data.pkl")))
+    stream = ByteStream(archive.read(f"{root}/data.pkl"))
     return run_pickle(stream, allowed, budget=budget, title="data.pkl", load_storage=load)
 
 
-def _read_legacy_header(stream: Stream, budget: Budget) -> None:
+def _read_legacy_header(stream: ByteStream, budget: Budget) -> None:
     """Reads the three pickles that open the old format: magic, version, machine."""
     parts = [
         run_pickle(stream, AllowList(), budget=budget, title=title)
@@ -266,7 +265,7 @@ class _LegacyStorages:
             raise FileFormatError(f"a view leaves the storage {quote(key)}; {BROKEN}")
         return Storage(whole.data[offset * dtype.itemsize :][: size * dtype.itemsize], dtype)
 
-    def fill(self, keys: object, stream: Stream) -> None:
+    def fill(self, keys: object, stream: ByteStream) -> None:
         """Reads element count and bytes of each storage, in the order of `keys`."""
         if not isinstance(keys, list) or any(type(key) is not str for key in keys):
             raise FileFormatError(f"the list of storages is not one of names; {BROKEN}")
@@ -277,19 +276,18 @@ class _LegacyStorages:
             count = int.from_bytes(stream.read(8), "little")
             if count * whole.dtype.itemsize != len(whole.data):
                 raise FileFormatError(f"the storage {quote(key)} holds {count} elements; {BROKEN}")
-            if stream.readinto(whole.data) != len(whole.data):
+            content = stream.view(len(whole.data))
+            if len(content) != len(whole.data):
                 raise FileFormatError(f"the storage {quote(key)} is cut off; {BROKEN}")
+            whole.data[:] = content
 
 
-def read_torch_legacy(
-    stream: Stream, allowed: AllowList, *, available: int, budget: Budget
-) -> object:
+def read_torch_legacy(stream: ByteStream, allowed: AllowList, *, budget: Budget) -> object:
     """Reads what torch.save wrote before PyTorch 1.6.
 
     Args:
         stream: At the magic number.
         allowed: The globals that its object may name.
-        available: Bytes of the file, which its storages cannot exceed.
         budget: Pays for it.
 
     Returns:
@@ -299,7 +297,7 @@ def read_torch_legacy(
         FileFormatError: If it is broken, unsafe or big-endian.
     """
     _read_legacy_header(stream, budget)
-    storages = _LegacyStorages(available=available)
+    storages = _LegacyStorages(available=len(stream.data))
     saved = run_pickle(
         stream, allowed, budget=budget, title="the object pickle", load_storage=storages.load
     )

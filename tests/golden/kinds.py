@@ -6,6 +6,7 @@ built through the name maps of `convert_weights`, so that these are tested too.
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ import numpy as np
 
 from convert_weights.kinds import below, network
 from convert_weights.name_maps import encoders, stylegan2
-from sfe_jax.edits.operands import Operands
+from sfe_jax.edits.operands import identity
 from sfe_jax.ops.bias_act import bias_act
 from sfe_jax.ops.convolution import convolve, downsample_convolve, upsample_convolve
 from sfe_jax.ops.modulated_conv import modulated_conv
@@ -214,9 +215,7 @@ def _apply(net: Network, *inputs: jax.Array, **options) -> np.ndarray:
 
 
 def psp_gradual_style_encoder(case: Case) -> Outputs:
-    net = network(
-        case.state, encoders.gradual_style_encoder, encoders.pyramid_entries, case.name
-    )
+    net = network(case.state, encoders.gradual_style_encoder, encoders.pyramid_entries, case.name)
     return {"styles": _apply(net, to_nhwc(case.inputs["x"]))}
 
 
@@ -277,10 +276,9 @@ def style_feature_editor(case: Case) -> Outputs:
     variables["e4e"]["buffers"]["w_avg"] = average
     method = SfeMethod(**{role: net.module for role, net in nets.items()})
     phase1 = InverterMethod(method.generator, method.inverter)
-    zero = np.zeros_like(case.inputs["direction"])
-    operands = Operands(
-        shift=case.inputs["direction"] / 2, centre=zero[0], probe=zero[0], back=zero, offsets={}
-    )
+    sizes = {layer.name: layer.in_channels for layer in method.generator.layers}
+    still = identity(*case.inputs["direction"].shape, style_channels=sizes)
+    operands = replace(still, shift=jnp.asarray(case.inputs["direction"] / 2)[None])
     power = case.inputs["power"].reshape(1)
 
     @jax.jit
@@ -289,7 +287,7 @@ def style_feature_editor(case: Case) -> Outputs:
         predicted = method.inverter.apply(variables["inverter"], x, method="predict")
         inversion = method.invert(variables, x)
         styles = method.generator.apply(weights, inversion.ws, method="styles")
-        edited_e4e = inversion.ws_e4e + power[:, None, None] * operands.shift[None]
+        edited_e4e = inversion.ws_e4e + power[:, None, None] * operands.shift
         styles_e4e = method.generator.apply(weights, edited_e4e, method="styles")
         delta = inversion.feature_e4e - method.lower(weights, styles_e4e).feature
         features = {

@@ -61,6 +61,4 @@ def load_case(folder: pathlib.Path, name: str) -> Case:
     def pick(prefix: str) -> dict[str, np.ndarray]:
         return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
-    return Case(
-        name, description["kind"], description["config"], state, pick("in/"), pick("out/")
-    )
+    return Case(name, description["kind"], description["config"], state, pick("in/"), pick("out/"))

@@ -116,6 +116,7 @@ def _generator_outputs(generator: Network, expected: dict[str, np.ndarray]) -> d
     ws, ws08, image07, image08 = run(variables)
     return {
         "w": np.asarray(ws[:, 0]),
+        "latent_avg": np.asarray(variables["buffers"]["mapping"]["w_avg"]),
         "ws_psi08": np.asarray(ws08),
         "image_psi07": to_nchw(image07),
         "image_g_ema_const_fp32": to_nchw(image08),

@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import struct
+import warnings
 import zipfile
 from typing import ClassVar
 
@@ -103,7 +104,8 @@ def tensor(key, cls, count, *, offset=0, shape=None, strides=None, legacy=False)
 def pack(members, compression=zipfile.ZIP_STORED):
     """A zip of (name, bytes) pairs; names may repeat."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", compression) as archive:
+    with warnings.catch_warnings(), zipfile.ZipFile(stream, "w", compression) as archive:
+        warnings.simplefilter("ignore")  # Of repeated names.
         for name, content in members:
             archive.writestr(zipfile.ZipInfo(name), content, compression)
     return stream.getvalue()

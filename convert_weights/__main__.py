@@ -1,0 +1,111 @@
+"""Converts official weights to one safetensors bundle, without running any code of theirs.
+
+Examples:
+    python -m convert_weights sfe_editor_light.pt stylegan2-ffhq-config-f.pt e4e_ffhq_encode.pt \\
+        -o sfe_ffhq.safetensors
+    python -m convert_weights network-snapshot.pkl -o my_generator.safetensors
+    python -m convert_weights --inspect network-snapshot.pkl
+    python -m convert_weights export my_generator.safetensors --layout rosinality -o g_ema.safetensors
+"""
+
+import argparse
+import pathlib
+import sys
+
+from sfe_jax.core.errors import SfeError, WeightsError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert_weights",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        type=pathlib.Path,
+        metavar="SRC",
+        help="official files: .pt .pth .pkl .safetensors .npz, and files or folders of directions; "
+        "several make one bundle",
+    )
+    parser.add_argument("-o", "--out", type=pathlib.Path, metavar="OUT.safetensors")
+    parser.add_argument("--kind", help="of the only SRC, where its keys do not tell")
+    parser.add_argument("--inspect", action="store_true", help="only print what the files hold")
+    return parser
+
+
+def _export_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m convert_weights export",
+        description="Writes a bundle's generator as an official state dict (safetensors).",
+    )
+    parser.add_argument("bundle", type=pathlib.Path)
+    parser.add_argument(
+        "--layout", required=True, help="stylegan2-ada or rosinality (whose code reads it)"
+    )
+    parser.add_argument("--role", default="generator", help="network of the bundle")
+    parser.add_argument("-o", "--out", type=pathlib.Path, required=True)
+    return parser
+
+
+def _export(arguments: list[str]) -> None:
+    from convert_weights.export import write_generator
+    from sfe_jax.pipelines.bundle import load_bundle
+
+    options = _export_parser().parse_args(arguments)
+    network = load_bundle(options.bundle).network(options.role)
+    write_generator(network, options.layout, options.out)
+    print(f"wrote {options.out} in the layout of {options.layout}")
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from convert_weights.combine import combine
+    from convert_weights.convert import convert_source
+    from sfe_jax.pipelines.bundle import save_bundle
+
+    if options.out.suffix != ".safetensors":
+        raise WeightsError(f"--out is {options.out}; required is a name ending in .safetensors")
+    if options.kind and len(options.sources) > 1:
+        raise WeightsError("--kind goes with one SRC; convert the others without it")
+    parts = []
+    for path in options.sources:
+        source, converted = convert_source(path, options.kind)
+        held = [*converted.networks, *sorted(converted.directions)]
+        print(f"{path}: {converted.kind} with {', '.join(held)}")
+        parts.append((source, converted))
+    bundle = combine(parts)
+    save_bundle(options.out, bundle)
+    size = options.out.stat().st_size / 2**20
+    print(f"wrote {options.out} ({size:.1f} MiB) with {', '.join(sorted(bundle.networks))}")
+
+
+def _inspect(options: argparse.Namespace) -> None:
+    from convert_weights.inspect_file import inspect_file
+
+    for path in options.sources:
+        for line in inspect_file(path):
+            print(line)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command; the exit status is 2 after an error that the user can mend."""
+    try:
+        if arguments[:1] == ["export"]:
+            _export(arguments[1:])
+            return 0
+        options = _parser().parse_args(arguments)
+        if options.inspect:
+            _inspect(options)
+        elif options.out is None:
+            raise WeightsError("-o OUT.safetensors is missing; or use --inspect")
+        else:
+            _convert(options)
+    except SfeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+"""The way back: a generator of ours as an official state dict.
+
+The result is a safetensors file; `torch.load` is not needed to read it, and the original code takes
+it with `load_state_dict(safetensors.torch.load_file(path), strict=False)`: the filters of the
+resampling are constants that the original computes by itself.
+"""
+
+import pathlib
+
+import numpy as np
+import safetensors.numpy
+
+from convert_weights.assemble import export_state
+from convert_weights.name_maps.stylegan2 import (
+    ada_generator_entries,
+    rosinality_generator_entries,
+)
+from sfe_jax.core.errors import WeightsError
+from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.pipelines.bundle import Network
+
+LAYOUTS = ("stylegan2-ada", "rosinality")
+"""Official layouts that a generator can be written in."""
+
+
+def _check_rosinality(module: Generator) -> None:
+    """Raises if rosinality's code cannot hold the generator."""
+    faults = {
+        "labels": module.c_dim,
+        f"the {module.architecture} architecture": module.architecture != "skip",
+        "a clamp": module.conv_clamp is not None,
+        "no noise": not module.use_noise,
+        "z and W of different size": module.z_dim != module.w_dim,
+    }
+    for what, present in faults.items():
+        if present:
+            raise WeightsError(f"rosinality's generator cannot have {what}; use stylegan2-ada")
+
+
+def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:
+    """Official key -> array.
+
+    Args:
+        network: A StyleGAN2 generator.
+        layout: A name of `LAYOUTS`. rosinality's average code is added as `latent_avg`.
+
+    Raises:
+        WeightsError: If the layout is unknown or cannot hold this generator.
+    """
+    module: Generator = network.module  # pyright: ignore
+    if layout == "stylegan2-ada":
+        return export_state(network.variables, ada_generator_entries(module))
+    if layout != "rosinality":
+        raise WeightsError(f"layout {layout!r} is unknown; choose from {', '.join(LAYOUTS)}")
+    _check_rosinality(module)
+    state = export_state(network.variables, rosinality_generator_entries(module))
+    average = np.asarray(network.variables["buffers"]["mapping"]["w_avg"])
+    return {**state, "latent_avg": average}
+
+
+def write_generator(network: Network, layout: str, path: pathlib.Path) -> None:
+    """Writes `export_generator`'s result as safetensors."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    safetensors.numpy.save_file(export_generator(network, layout), path)

@@ -1,0 +1,68 @@
+"""What a file holds: `--inspect` prints it without converting anything."""
+
+import pathlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from convert_weights.kinds import detect
+from sfe_jax.core.errors import WeightsError
+from sfe_jax.readers import Record, init_arguments, module_tensors, read, sha256, sniff
+
+LONGEST_TEXT = 60
+"""Characters of a string that are shown."""
+
+
+def _describe(value: Any) -> str:
+    """One value in a few words."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {list(value.shape)}"
+    if isinstance(value, str):
+        return repr(value if len(value) <= LONGEST_TEXT else value[:LONGEST_TEXT] + "...")
+    if isinstance(value, list | tuple | set):
+        return f"{type(value).__name__} of {len(value)}"
+    return repr(value)
+
+
+def _lines(value: Any, indent: str) -> Iterator[str]:
+    """The tree below `value`, a line each; networks by their tensors."""
+    if isinstance(value, Record) and value.module == "torch_utils.persistence":
+        yield from _lines(module_tensors(value), indent)
+    elif isinstance(value, Record):
+        yield f"{indent}{value.module}.{value.name}"
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if isinstance(item, Mapping | Record):
+                yield f"{indent}{key}:"
+                yield from _lines(item, indent + "  ")
+            else:
+                yield f"{indent}{key}: {_describe(item)}"
+    else:
+        yield f"{indent}{_describe(value)}"
+
+
+def inspect_file(path: pathlib.Path) -> Iterator[str]:
+    """Lines that describe a file.
+
+    Args:
+        path: Any file that the readers know.
+
+    Yields:
+        Its format, digest and kind; the constructor's arguments of pickled networks; every tensor.
+
+    Raises:
+        FileFormatError: If it is broken or unsafe.
+    """
+    content = read(path)
+    yield f"{path}: {sniff(path).name}, sha256 {sha256(path)}"
+    try:
+        kind = detect(content, path.name)
+        yield f"kind: {kind.name} ({kind.what})"
+    except WeightsError:
+        yield "kind: none that can be converted"
+    if isinstance(content, Mapping):
+        for name, value in content.items():
+            if isinstance(value, Record) and value.module == "torch_utils.persistence":
+                yield f"{name} arguments: {init_arguments(value)}"
+    yield from _lines(content, "")

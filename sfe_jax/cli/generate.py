@@ -1,0 +1,174 @@
+"""`sfe generate`: pictures from seeds or saved codes."""
+
+import pathlib
+import re
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+
+from sfe_jax.cli.options import Out, Precision, Weights
+from sfe_jax.core.errors import OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sfe_jax.models.stylegan2 import Generator
+
+MAX_SEEDS = 100_000
+"""More seeds than this in one range are a slip of the keyboard."""
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds such as 0-3,7: [0, 1, 2, 3, 7].
+
+    Raises:
+        OptionError: If the text is anything else.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)(?:-(\d+))?\s*", part)
+        if not match:
+            raise OptionError(f"--seeds is {text!r}; write numbers and ranges such as 0-3,7")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if not first <= last < min(first + MAX_SEEDS, 2**32):
+            raise OptionError(f"--seeds has {part!r}; a range goes up, by less than {MAX_SEEDS}")
+        seeds.extend(range(first, last + 1))
+    return seeds
+
+
+def generate(
+    weights: Weights,
+    seeds: str = "0-5",
+    psi: float = 1.0,
+    cutoff: int | None = None,
+    class_index: Annotated[int | None, tyro.conf.arg(name="class")] = None,
+    noise_mode: Literal["const", "random", "none"] = "const",
+    ws: pathlib.Path | None = None,
+    out: Out = pathlib.Path("out"),
+    precision: Precision = "float32",
+    batch: int = 4,
+) -> None:
+    """Generates pictures.
+
+    Seeds are numbered as stylegan2-ada-pytorch numbers them, so a seed shows what it shows there.
+    Writes DIR/seed0000.png, ..., a sheet of all of them as DIR/sheet.png, and the codes as DIR/ws.npy.
+
+    Example: sfe generate --weights ffhq.safetensors --seeds 0-7 --psi 0.7 -o out
+
+    Args:
+        weights: Bundle written by `python -m convert_weights`.
+        seeds: Numbers and ranges, such as 0-3,7.
+        psi: Truncation: 1 for none, 0 gives the average picture.
+        cutoff: Only the first rows of W+ are truncated; by default all.
+        class_index: Class of a conditional generator, from 0.
+        noise_mode: Stored noise, fresh noise of each seed, or none.
+        ws: Codes to show instead of seeds: .npy, .npz or .pt with [N, L, W], [L, W] or [N, W].
+        out: Folder for the results; it is made.
+        precision: float32 equals the original; bfloat16 is faster on accelerators.
+        batch: Pictures computed together.
+    """
+    if batch < 1:
+        raise OptionError(f"--batch is {batch}; required is at least 1")
+    numbers = parse_seeds(seeds)
+
+    import jax
+    import numpy as np
+
+    from sfe_jax.cli.console import first_call, prepare_jax, progress, say
+    from sfe_jax.core.images import grid, save_image, to_uint8
+    from sfe_jax.pipelines.bundle import load_bundle
+
+    prepare_jax()
+    network = load_bundle(weights).network("generator")
+    generator: Generator = network.module.clone(precision=precision)  # pyright: ignore
+    if ws is not None:
+        codes = read_codes(ws, generator.num_ws, generator.w_dim)
+        numbers = list(range(len(codes)))
+    else:
+        z = np.concatenate(
+            [np.random.RandomState(seed).randn(1, generator.z_dim) for seed in numbers]
+        ).astype(np.float32)
+        labels = one_hot(class_index, generator.c_dim, len(numbers))
+        mapping = jax.jit(
+            lambda variables, z, c: generator.apply(
+                variables, z, c, method=lambda m, z, c: m.mapping(z, c, psi=psi, cutoff=cutoff)
+            )
+        )
+        codes = np.asarray(mapping(network.variables, z, labels))
+
+    @jax.jit
+    def synthesize(variables, ws, key):
+        out = generator.apply(
+            variables, ws, noise_mode=noise_mode, rngs={"noise": key}, method="synthesize"
+        )
+        return out["image"]
+
+    def pictures(rows: slice) -> np.ndarray:
+        """uint8 pictures of some codes; the batch is filled up so that one shape compiles."""
+        chunk = codes[rows]
+        filled = np.concatenate([chunk, np.repeat(chunk[-1:], batch - len(chunk), axis=0)])
+        key = jax.random.key(numbers[rows][0])
+        images = np.asarray(synthesize(network.variables, filled, key))[: len(chunk)]
+        return to_uint8(images, offset=128.0)
+
+    with first_call("generator"):
+        pictures(slice(0, batch))
+    stem = "seed" if ws is None else "code"
+    results = []
+    starts = range(0, len(codes), batch)
+    for start in progress(starts, "generating", total=len(starts)):
+        rows = slice(start, start + batch)
+        for number, picture in zip(numbers[rows], pictures(rows), strict=True):
+            save_image(out / f"{stem}{number:04d}.png", picture)
+            results.append(picture)
+    np.save(out / "ws.npy", codes)
+    columns = min(len(results), 8)
+    if len(results) > 1 and len(results) % columns == 0:
+        rows_of = [results[i : i + columns] for i in range(0, len(results), columns)]
+        save_image(out / "sheet.png", grid(rows_of))
+    say(f"wrote {len(results)} pictures and ws.npy to {out}")
+
+
+def one_hot(class_index: int | None, c_dim: int, count: int) -> "np.ndarray":
+    """Labels [count, c_dim] of one class.
+
+    Raises:
+        OptionError: If the generator has classes and none is given, or the other way round.
+    """
+    import numpy as np
+
+    labels = np.zeros((count, c_dim), np.float32)
+    if c_dim and class_index is None:
+        raise OptionError(f"this generator has {c_dim} classes; choose with --class 0..{c_dim - 1}")
+    if class_index is not None:
+        if not 0 <= class_index < c_dim:
+            raise OptionError(f"--class is {class_index}; this generator has {c_dim} classes")
+        labels[:, class_index] = 1
+    return labels
+
+
+def read_codes(path: pathlib.Path, num_ws: int, w_dim: int) -> "np.ndarray":
+    """Codes [N, L, W] from a .npy, .npz or .pt file.
+
+    Raises:
+        OptionError: If the file does not hold one array of codes for this generator.
+        FileFormatError: If it cannot be read.
+    """
+    import numpy as np
+
+    from sfe_jax.readers import read
+
+    content = read(path)
+    if isinstance(content, dict) and len(content) == 1:
+        content = next(iter(content.values()))
+    wanted = f"[N, {num_ws}, {w_dim}], [{num_ws}, {w_dim}] or [N, {w_dim}]"
+    if not isinstance(content, np.ndarray) or content.shape[-1:] != (w_dim,):
+        raise OptionError(f"{path}: required is one array of codes {wanted}")
+    codes = np.asarray(content, np.float32)
+    if codes.ndim == 2 and codes.shape[0] == num_ws:
+        codes = codes[None]
+    elif codes.ndim == 2:
+        codes = np.repeat(codes[:, None], num_ws, axis=1)
+    if codes.shape[1:] != (num_ws, w_dim):
+        raise OptionError(f"{path}: codes have shape {content.shape}; required is {wanted}")
+    return codes

@@ -1,0 +1,38 @@
+"""The `sfe` command: one subcommand per file. Nothing heavy is imported before it is needed."""
+
+import sys
+
+import tyro
+
+from sfe_jax.cli.console import fail, show_warnings_in_one_line
+from sfe_jax.cli.directions import directions
+from sfe_jax.cli.edit import edit
+from sfe_jax.cli.generate import generate
+from sfe_jax.cli.invert import invert
+from sfe_jax.core.errors import SfeError
+
+COMMANDS = {
+    "edit": edit,
+    "invert": invert,
+    "generate": generate,
+    "directions": directions,
+}
+
+
+def main() -> None:
+    """Runs `sfe`; an error that the user can mend is one line and exit status 2."""
+    show_warnings_in_one_line()
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="sfe",
+            description="Invert and edit photographs with StyleFeatureEditor and StyleGAN.",
+        )
+    except SfeError as error:
+        sys.exit(fail(str(error)))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()
