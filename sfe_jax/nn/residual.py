@@ -78,7 +78,7 @@ class SqueezeExcitation(nn.Module):
         """Applies the scaling to x [N, H, W, C]."""
         channels = x.shape[-1]
         y = jnp.mean(x, axis=(1, 2), keepdims=True)
-        y = nn.relu(Conv(channels // self.reduction, kernel_size=1, name="reduce")(y))
+        y = nn.relu(Conv(max(channels // self.reduction, 1), kernel_size=1, name="reduce")(y))
         return x * nn.sigmoid(Conv(channels, kernel_size=1, name="expand")(y))
 
 

@@ -58,7 +58,7 @@ class Format(enum.Enum):
 @contextmanager
 def _opened(path: pathlib.Path) -> Iterator[io.BufferedReader]:
     """Opens a regular file, and turns whatever goes wrong inside into one line with its path."""
-    shown = ascii(str(path))[1:-1]
+    shown = str(path) if str(path).isprintable() else ascii(str(path))[1:-1]
     try:
         if not path.exists():
             raise FileFormatError("there is no such file; check the path")

@@ -71,49 +71,51 @@ def _directory(data: memoryview) -> tuple[int, int, int]:
 
 def _wide_fields(extra: memoryview, fields: list[int]) -> list[int]:
     """Replaces fields of 0xFFFFFFFF by the 64-bit values of the zip64 extra field."""
-    at = 0
-    while at + 4 <= len(extra):
-        kind, size = struct.unpack_from("<HH", extra, at)
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
         if kind == 1:
-            wide = iter(struct.unpack_from(f"<{size // 8}Q", extra, at + 4))
+            whole = extra[4 : 4 + size]
+            wide = iter(struct.unpack(f"<{len(whole) // 8}Q", whole[: len(whole) // 8 * 8]))
             return [next(wide, field) if field == 0xFFFFFFFF else field for field in fields]
-        at += 4 + size
+        extra = extra[4 + size :]
     return fields
 
 
-def _check_name(name: str) -> None:
-    """Nothing is written to disk; such names show that somebody hopes it is."""
-    parts = name.removesuffix("/").split("/")
-    odd = "\\" in name or "\0" in name or name[1:2] == ":"
-    if odd or not {"", ".", ".."}.isdisjoint(parts):
+def _check_kind(name: str, *, flags: int, method: int, attributes: int) -> None:
+    """Refuses what no checkpoint has; paths, though nothing is ever written to disk."""
+    odd_path = "\\" in name or "\0" in name or name[1:2] == ":"
+    if odd_path or not {"", ".", ".."}.isdisjoint(name.removesuffix("/").split("/")):
         raise FileFormatError(f"the zip member {quote(name)} has an unsafe path; refuse such files")
+    if flags & _ENCRYPTED or method not in (_STORED, _DEFLATED):
+        raise FileFormatError(
+            f"the zip member {quote(name)} is encrypted or packed by method {method}; "
+            "pack it again with deflate or without compression"
+        )
+    if attributes >> 16 & 0o170000 == _SYMLINK:
+        raise FileFormatError(
+            f"the zip member {quote(name)} is a symbolic link; pack the file that it names"
+        )
 
 
 def _entries(data: memoryview, budget: Budget) -> Iterator[Member]:
+    """Yields the members of the central directory, each compared with its local header."""
     count, size, at = _directory(data)
     if count > budget.limits.members:
         raise FileFormatError(
             f"the zip has {count} members; at most {budget.limits.members} may be"
         )
-    end = at + size
+    directory = data[: at + size]
     for _ in range(count):
-        fields = _unpack(_ENTRY, data[:end], at, b"PK\1\2")
+        fields = _unpack(_ENTRY, directory, at, b"PK\1\2")
         _, _, _, flags, method, _, _, checksum, packed, full, name_size, extra_size = fields[:12]
-        comment_size, attributes, header = fields[12], fields[15], fields[16]
-        at += _ENTRY.size
-        raw = bytes(data[at : at + name_size])
-        name = raw.decode("utf-8" if flags & _UTF8 else "cp437")
-        extra = data[at + name_size : at + name_size + extra_size]
+        comment_size, _, _, attributes, header = fields[12:]
+        name_end = at + _ENTRY.size + name_size
+        raw = bytes(directory[at + _ENTRY.size : name_end])
+        name = raw.decode("utf-8" if flags & _UTF8 else "cp437", "replace")
+        _check_kind(name, flags=flags, method=method, attributes=attributes)
+        extra = directory[name_end : name_end + extra_size]
         full, packed, header = _wide_fields(extra, [full, packed, header])
-        at += name_size + extra_size + comment_size
-        _check_name(name)
-        if flags & _ENCRYPTED or method not in (_STORED, _DEFLATED):
-            raise FileFormatError(
-                f"the zip member {quote(name)} is encrypted or packed by method {method}; "
-                "pack it again with deflate or without compression"
-            )
-        if attributes >> 16 & 0o170000 == _SYMLINK:
-            raise FileFormatError(f"the zip member {quote(name)} is a symbolic link")
+        at = name_end + extra_size + comment_size
         local = _unpack(_LOCAL, data, header, b"PK\3\4")
         if bytes(data[header + _LOCAL.size :][: local[9]]) != raw:
             raise FileFormatError(f"the zip member {quote(name)} has two names; {BROKEN}")

@@ -1,0 +1,73 @@
+"""The house: imports point down, and every file stands on a floor."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent / "sfe_jax"
+
+FLOORS = {
+    "core": 0,
+    "ops": 1,
+    "nn": 2,
+    "models": 3,
+    "perceptual": 3,
+    "edits": 4,
+    "pipelines": 5,
+    "cli": 7,
+}
+"""Floor of each package; `readers` stands beside them and uses core alone."""
+
+BESIDE = ("readers",)
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+def _package(name: str) -> str | None:
+    """The package of the project that a dotted name lies in."""
+    parts = name.split(".")
+    return parts[1] if parts[0] == "sfe_jax" and len(parts) > 1 else None
+
+
+def _imports(path: pathlib.Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {package for name in names if (package := _package(name)) and (ROOT / package).is_dir()}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path: pathlib.Path) -> None:
+    own = path.relative_to(ROOT).parts[0]
+    if own == "__init__.py":
+        assert not _imports(path)
+        return
+    assert own in FLOORS or own in BESIDE, f"{own} has no floor in FLOORS"
+    for other in _imports(path) - {own}:
+        if own in BESIDE:
+            assert other == "core", f"{own} stands beside the floors and uses core alone"
+        elif other in BESIDE:
+            assert FLOORS[own] >= FLOORS["edits"], f"{other} is used from the floor of edits up"
+        else:
+            assert FLOORS[other] < FLOORS[own], f"{own} imports {other}, which is not below it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_module_has_a_docstring(path: pathlib.Path) -> None:
+    assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+def test_library_does_not_import_torch_or_tensorflow() -> None:
+    for path in FILES:
+        names = {
+            node.module if isinstance(node, ast.ImportFrom) else alias.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        heads = {(name or "").split(".")[0] for name in names}
+        assert not heads & {"torch", "tensorflow"}, path
