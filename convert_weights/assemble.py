@@ -77,6 +77,6 @@ def export_state(variables: Variables, entries: Iterable[Entry]) -> dict[str, np
     """An official state dict from our variables; the inverse of `convert_state`."""
     flat = flatten_dict(variables, sep="/")
     return {
-        entry.key: np.ascontiguousarray(entry.layout.to_official(np.asarray(flat[entry.path])))
+        entry.key: np.asarray(entry.layout.to_official(np.asarray(flat[entry.path])), order="C")
         for entry in entries
     }

@@ -131,7 +131,7 @@ def describe_architecture(module: nn.Module) -> dict[str, Any]:
         for field in dataclasses.fields(module)  # pyright: ignore
         if field.name not in RUNTIME_FIELDS
     }
-    return {"architecture": names[type(module)], **fields}
+    return {"type": names[type(module)], **fields}
 
 
 def build_architecture(description: Mapping[str, Any], where: str) -> nn.Module:
@@ -145,10 +145,10 @@ def build_architecture(description: Mapping[str, Any], where: str) -> nn.Module:
         WeightsError: If the name or a field is not known.
     """
     fields = dict(description)
-    name = fields.pop("architecture", None)
+    name = fields.pop("type", None)
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
-        raise WeightsError(f"{where}: unknown architecture {name!r}; known are {known}")
+        raise WeightsError(f"{where}: unknown type of network {name!r}; known are {known}")
     cls = ARCHITECTURES[name]
     known = {field.name for field in dataclasses.fields(cls)} - RUNTIME_FIELDS  # pyright: ignore
     if unknown := set(fields) - known:
@@ -194,7 +194,7 @@ def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
         flat = flatten_dict(network.variables, sep="/")
         check_variables(network.module, flat, f"{path}: {role}")
         tensors |= {f"{role}/{name}": value for name, value in flat.items()}
-    tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     architectures = {
         role: describe_architecture(network.module) for role, network in bundle.networks.items()
     }
