@@ -1,0 +1,158 @@
+"""Resizing of images: bilinear in two conventions, nearest, and adaptive average pooling.
+
+Nothing here antialiases except the average. Whole-number ratios use slices and means; other sizes
+one small static matrix per axis, which the matrix unit multiplies.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sfe_jax.core.checks import check_shape
+from sfe_jax.core.errors import ShapeError
+from sfe_jax.core.precision import product_precision
+from sfe_jax.core.types import Array
+
+Size = int | tuple[int, int]
+"""Height and width, or one number for both."""
+
+
+def _checked_size(x: Array, size: Size) -> tuple[int, int]:
+    check_shape("x", x.shape, (None, None, None, None))
+    height, width = (size, size) if isinstance(size, int) else size
+    if min(height, width) < 1:
+        raise ShapeError(f"`size` is {size}; required are a height and a width of at least 1")
+    return height, width
+
+
+def _interpolation_matrix(positions: np.ndarray, length: int) -> np.ndarray:
+    """Weights [outputs, length] of the two samples beside each position; outside counts as edge."""
+    positions = np.clip(positions, 0, length - 1)
+    distances = np.abs(positions[:, None] - np.arange(length))
+    return np.maximum(0, 1 - distances)
+
+
+def _pooling_matrix(length: int, size: int) -> np.ndarray:
+    """Weights [size, length]: bin i covers floor(i L / n) up to, excluding, ceil((i + 1) L / n)."""
+    index = np.arange(size)
+    start, stop = index * length // size, -(-(index + 1) * length // size)
+    sample = np.arange(length)
+    inside = (sample >= start[:, None]) & (sample < stop[:, None])
+    return inside / (stop - start)[:, None]
+
+
+def _apply(x: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
+    """Multiplies [h, H] and [w, W] matrices onto x [N, H, W, C], giving [N, h, w, C]."""
+    precision = product_precision(x.dtype)
+    x = jnp.einsum("hi,nijc->nhjc", jnp.asarray(rows, x.dtype), x, precision=precision)
+    return jnp.einsum("wj,nhjc->nhwc", jnp.asarray(columns, x.dtype), x, precision=precision)
+
+
+def _halfway_samples(x: Array, ratio: int, axis: int) -> Array:
+    """The middle sample of every `ratio`, or the mean of the two beside the middle."""
+    cells = x.reshape(*x.shape[:axis], x.shape[axis] // ratio, ratio, *x.shape[axis + 1 :])
+    before, after = (ratio - 1) // 2, ratio // 2
+    low, high = (lax.index_in_dim(cells, i, axis + 1, keepdims=False) for i in (before, after))
+    return low if before == after else (low + high) * 0.5
+
+
+def resize_bilinear(x: Array, size: Size) -> Array:
+    """Bilinear interpolation between pixel centres at half-integers, without antialiasing.
+
+    Output pixel i lies at (i + 1/2) H / h - 1/2. From 1024 to 256 this is the mean of the central
+    2x2 pixels of each 4x4 cell, not the mean of the cell.
+
+    Args:
+        x: [N, H, W, C], float32 or bfloat16.
+        size: (height, width) of the output, or one number for both.
+
+    Returns:
+        [N, height, width, C], dtype of `x`.
+
+    Raises:
+        ShapeError: If `x` has another rank, or a size is below 1.
+
+    Source: PyTorch, torch.nn.functional.interpolate(mode="bilinear", align_corners=False).
+    """
+    height, width = _checked_size(x, size)
+    if x.shape[1] % height == 0 and x.shape[2] % width == 0:
+        rows = _halfway_samples(x, x.shape[1] // height, 1)
+        return _halfway_samples(rows, x.shape[2] // width, 2)
+
+    def matrix(length: int, outputs: int) -> np.ndarray:
+        positions = (np.arange(outputs) + 0.5) * length / outputs - 0.5
+        return _interpolation_matrix(positions, length)
+
+    return _apply(x, matrix(x.shape[1], height), matrix(x.shape[2], width))
+
+
+def resize_bilinear_aligned(x: Array, size: Size) -> Array:
+    """Bilinear interpolation in which the corner pixels of input and output coincide.
+
+    Output pixel i lies at i (H - 1) / (h - 1); a single output pixel is the first input pixel.
+
+    Args:
+        x: [N, H, W, C], float32 or bfloat16.
+        size: (height, width) of the output, or one number for both.
+
+    Returns:
+        [N, height, width, C], dtype of `x`.
+
+    Raises:
+        ShapeError: If `x` has another rank, or a size is below 1.
+
+    Source: PyTorch, torch.nn.functional.interpolate(mode="bilinear", align_corners=True).
+    """
+    height, width = _checked_size(x, size)
+
+    def matrix(length: int, outputs: int) -> np.ndarray:
+        positions = np.arange(outputs) * (length - 1) / max(outputs - 1, 1)
+        return _interpolation_matrix(positions, length)
+
+    return _apply(x, matrix(x.shape[1], height), matrix(x.shape[2], width))
+
+
+def resize_nearest(x: Array, size: Size) -> Array:
+    """Nearest neighbour by PyTorch's rule: output pixel i copies input pixel floor(i H / h).
+
+    Args:
+        x: [N, H, W, C].
+        size: (height, width) of the output, or one number for both.
+
+    Returns:
+        [N, height, width, C], dtype of `x`.
+
+    Raises:
+        ShapeError: If `x` has another rank, or a size is below 1.
+
+    Source: PyTorch, torch.nn.functional.interpolate(mode="nearest").
+    """
+    for axis, outputs in zip((1, 2), _checked_size(x, size), strict=True):
+        index = np.arange(outputs) * x.shape[axis] // outputs
+        x = jnp.take(x, index, axis=axis, mode="clip")
+    return x
+
+
+def adaptive_average_pool(x: Array, size: Size) -> Array:
+    """Mean over bins that cover the image; bins overlap where the ratio is not whole.
+
+    Bin i of n covers floor(i L / n) up to, excluding, ceil((i + 1) L / n).
+
+    Args:
+        x: [N, H, W, C], float32 or bfloat16.
+        size: (height, width) of the output, or one number for both.
+
+    Returns:
+        [N, height, width, C], dtype of `x`.
+
+    Raises:
+        ShapeError: If `x` has another rank, or a size is below 1.
+
+    Source: PyTorch, torch.nn.AdaptiveAvgPool2d; the same as interpolate(mode="area").
+    """
+    height, width = _checked_size(x, size)
+    n, rows, columns, channels = x.shape
+    if rows % height == 0 and columns % width == 0:
+        cells = x.reshape(n, height, rows // height, width, columns // width, channels)
+        return jnp.mean(cells, axis=(2, 4))
+    return _apply(x, _pooling_matrix(rows, height), _pooling_matrix(columns, width))
