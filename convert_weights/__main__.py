@@ -1,11 +1,12 @@
-"""Converts official weights to one safetensors bundle, without running any code of theirs.
+r"""Converts official weights to one safetensors bundle, without running any code of theirs.
 
 Examples:
-    python -m convert_weights sfe_editor_light.pt stylegan2-ffhq-config-f.pt e4e_ffhq_encode.pt \\
+    python -m convert_weights sfe_editor_light.pt stylegan2-ffhq-config-f.pt e4e_ffhq_encode.pt \
         -o sfe_ffhq.safetensors
     python -m convert_weights network-snapshot.pkl -o my_generator.safetensors
     python -m convert_weights --inspect network-snapshot.pkl
-    python -m convert_weights export my_generator.safetensors --layout rosinality -o g_ema.safetensors
+    python -m convert_weights export my_generator.safetensors --layout rosinality \
+        -o g_ema.safetensors
 """
 
 import argparse
@@ -29,8 +30,10 @@ def _parser() -> argparse.ArgumentParser:
         help="official files: .pt .pth .pkl .safetensors .npz, and files or folders of directions; "
         "several make one bundle",
     )
-    parser.add_argument("-o", "--out", type=pathlib.Path, metavar="OUT.safetensors")
-    parser.add_argument("--kind", help="of the only SRC, where its keys do not tell")
+    parser.add_argument(
+        "-o", "--out", type=pathlib.Path, metavar="OUT.safetensors", help="the bundle to write"
+    )
+    parser.add_argument("--kind", help="kind of the only SRC, where its keys do not tell")
     parser.add_argument("--inspect", action="store_true", help="only print what the files hold")
     return parser
 
@@ -40,12 +43,25 @@ def _export_parser() -> argparse.ArgumentParser:
         prog="python -m convert_weights export",
         description="Writes a bundle's generator as an official state dict (safetensors).",
     )
-    parser.add_argument("bundle", type=pathlib.Path)
+    parser.add_argument(
+        "bundle", type=pathlib.Path, metavar="BUNDLE", help="file written by convert_weights"
+    )
     parser.add_argument(
         "--layout", required=True, help="stylegan2-ada or rosinality (whose code reads it)"
     )
-    parser.add_argument("--role", default="generator", help="network of the bundle")
-    parser.add_argument("-o", "--out", type=pathlib.Path, required=True)
+    parser.add_argument(
+        "--role",
+        default="generator",
+        help="generator (default) or generator_training, the one without averaged weights",
+    )
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=pathlib.Path,
+        required=True,
+        metavar="OUT.safetensors",
+        help="the state dict to write",
+    )
     return parser
 
 
@@ -74,7 +90,9 @@ def _convert(options: argparse.Namespace) -> None:
         held = [*converted.networks, *sorted(converted.directions)]
         print(f"{path}: {converted.kind} with {', '.join(held)}")
         parts.append((source, converted))
-    bundle = combine(parts)
+    bundle, notes = combine(parts)
+    for note in notes:
+        print(note)
     save_bundle(options.out, bundle)
     size = options.out.stat().st_size / 2**20
     print(f"wrote {options.out} ({size:.1f} MiB) with {', '.join(sorted(bundle.networks))}")

@@ -10,9 +10,19 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from convert_weights.layouts import Entry
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.types import Variables
-from sfe_jax.pipelines.bundle import abstract_variables
+from sfe_jax.pipelines.bundle import abstract_variables, fits
 
 State = Mapping[str, np.ndarray]
+
+
+def _misfits(module: nn.Module, flat: State, expected: Mapping) -> list[str]:
+    """What is wrong with the shapes of arrays that stand beside the state dict."""
+    shapes = ((path, value.shape, expected[path].shape) for path, value in flat.items())
+    return [
+        f"{path} has shape {have}, required is {want}"
+        for path, have, want in shapes
+        if not fits(module, path, have, want)
+    ]
 
 
 def convert_state(
@@ -42,7 +52,7 @@ def convert_state(
     """
     expected = flatten_dict(abstract_variables(module), sep="/")
     flat = {path: np.asarray(value, np.float32) for path, value in (extra or {}).items()}
-    faults, known = [], set()
+    faults, known = _misfits(module, flat, expected), set()
     for entry in entries:
         known.add(entry.key)
         if entry.key not in state:
@@ -54,8 +64,7 @@ def convert_state(
             ).shape
         )
         have = tuple(state[entry.key].shape)
-        per_row = entry.path.endswith("/w_avg") and len(have) == 2 and have[1:] == want
-        if have != want and not per_row:
+        if not fits(module, entry.path, have, want):
             faults.append(f"{entry.key} has shape {have}, required is {want}")
             continue
         flat[entry.path] = np.asarray(entry.layout.to_ours(state[entry.key]), np.float32)

@@ -15,6 +15,9 @@ from sfe_jax.pipelines.bundle import Bundle, Network, Source
 ENCODER_KINDS = ("psp", "e4e")
 """Kinds whose generator gives way to that of a generator's own file."""
 
+ENCODER_ROLES = ("inverter", "e4e", "psp")
+"""Networks whose codes the generator reads."""
+
 AVERAGE_SAMPLES = 10_000
 """Codes from which a missing average is estimated, as encoder4editing does."""
 
@@ -47,7 +50,8 @@ def _claim_roles(parts: Sequence[tuple[Source, Converted]]) -> dict[str, Network
     """
     networks: dict[str, Network] = {}
     giver: dict[str, tuple[Source, bool]] = {}
-    for source, converted in parts:
+    generators_first = sorted(parts, key=lambda part: part[1].kind in ENCODER_KINDS)
+    for source, converted in generators_first:
         for role, network in converted.networks.items():
             lesser = role == "generator" and converted.kind in ENCODER_KINDS
             if role in giver:
@@ -62,12 +66,23 @@ def _claim_roles(parts: Sequence[tuple[Source, Converted]]) -> dict[str, Network
     return networks
 
 
-def _generator_average(parts: Sequence[tuple[Source, Converted]], generator: Network) -> np.ndarray:
-    """The average code of the generator, [W] or [L, W]."""
-    return np.asarray(flatten_dict(generator.variables, sep="/")["buffers/mapping/w_avg"])
+def _check_codes(networks: dict[str, Network], role: str) -> None:
+    """Raises unless the generator reads codes of the size that the encoder `role` gives.
+
+    Raises:
+        WeightsError: If the sizes differ.
+    """
+    encoder: Inverter = networks[role].module  # pyright: ignore
+    generator: Generator = networks["generator"].module  # pyright: ignore
+    want = (generator.num_ws, generator.w_dim)
+    have = (getattr(encoder, "num_styles", generator.num_ws), encoder.w_dim)  # W repeats its code.
+    if have != want:
+        raise WeightsError(
+            f"{role} gives codes {have}, the generator reads {want}; they must agree"
+        )
 
 
-def combine(parts: Sequence[tuple[Source, Converted]]) -> Bundle:
+def combine(parts: Sequence[tuple[Source, Converted]]) -> tuple[Bundle, list[str]]:
     """One bundle of several converted files.
 
     SFE adds the generator's average code to the codes of the Inverter and of e4e, whatever their
@@ -77,21 +92,24 @@ def combine(parts: Sequence[tuple[Source, Converted]]) -> Bundle:
         parts: Each file and what it gave.
 
     Returns:
-        The bundle, unsaved.
+        The bundle, unsaved, and notes for the user.
 
     Raises:
-        WeightsError: If a network is given twice, or the Inverter's generator is missing or of
-            another size.
+        WeightsError: If a network is given twice, the Inverter's generator is missing, or an
+            encoder gives codes of another size than the generator reads.
     """
-    networks = _claim_roles(parts)
+    networks, notes = _claim_roles(parts), []
     directions = {name: v for _, part in parts for name, v in part.directions.items()}
     generator = networks.get("generator")
     if generator is not None:
-        average = _generator_average(parts, generator)
+        average = np.asarray(generator.variables["buffers"]["mapping"]["w_avg"])
         if not average.any():
             average = estimate_average(generator)
             networks["generator"] = _replace(generator, "buffers/mapping/w_avg", average)
-            print(f"w_avg: absent, estimated from {AVERAGE_SAMPLES} codes of seed 0")
+            notes.append(f"w_avg: absent, estimated from {AVERAGE_SAMPLES} codes of seed 0")
+        for role in ENCODER_ROLES:
+            if role in networks:
+                _check_codes(networks, role)
     if "inverter" in networks:
         if generator is None:
             raise WeightsError(
@@ -100,24 +118,7 @@ def combine(parts: Sequence[tuple[Source, Converted]]) -> Bundle:
             )
         for role, path in (("inverter", "buffers/backbone/w_avg"), ("e4e", "buffers/w_avg")):
             if role in networks:
-                networks[role] = _with_average(networks, role, path, average)
-    return Bundle(networks, directions, tuple(source for source, _ in parts))
-
-
-def _with_average(
-    networks: dict[str, Network], role: str, path: str, average: np.ndarray
-) -> Network:
-    """The encoder `role` with the generator's average code in every row.
-
-    Raises:
-        WeightsError: If its codes are of another size than the generator's.
-    """
-    encoder: Inverter = networks[role].module  # pyright: ignore
-    generator: Generator = networks["generator"].module  # pyright: ignore
-    have, want = (encoder.num_styles, encoder.w_dim), (generator.num_ws, generator.w_dim)
-    if have != want:
-        raise WeightsError(
-            f"{role} gives codes {have}, the generator reads {want}; they must agree"
-        )
-    rows = np.broadcast_to(average, have).astype(np.float32)
-    return _replace(networks[role], path, rows)
+                shape = networks[role].module.num_styles, average.shape[-1]  # pyright: ignore
+                rows = np.broadcast_to(average, shape).astype(np.float32)
+                networks[role] = _replace(networks[role], path, rows)
+    return Bundle(networks, directions, tuple(source for source, _ in parts)), notes

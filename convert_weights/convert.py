@@ -3,10 +3,13 @@
 import pathlib
 
 from convert_weights.kinds import Converted, by_name, detect
-from sfe_jax.core.errors import WeightsError
+from sfe_jax.core.errors import SfeError, WeightsError
 from sfe_jax.edits.files import FILES, load_directions, read_ganspace, read_vector
 from sfe_jax.pipelines.bundle import Source
 from sfe_jax.readers import read, sha256
+
+_NOT_LAID_OUT_SO = (KeyError, AttributeError, IndexError, TypeError, ValueError)
+"""What a content of another structure raises where no check of ours comes first."""
 
 
 def _convert_direction(path: pathlib.Path) -> Converted:
@@ -41,7 +44,9 @@ def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source,
     chosen = by_name(kind) if kind else detect(content, str(path))
     try:
         converted = chosen.convert(content, str(path))
-    except (KeyError, AttributeError, IndexError) as error:
+    except SfeError:
+        raise
+    except _NOT_LAID_OUT_SO as error:
         raise WeightsError(
             f"{path}: not laid out as {chosen.name} weights are ({type(error).__name__}: {error}); "
             "see what it holds with --inspect"

@@ -8,7 +8,7 @@ resampling are constants that the original computes by itself.
 import pathlib
 
 import numpy as np
-import safetensors.numpy
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from convert_weights.assemble import export_state
 from convert_weights.name_maps.stylegan2 import (
@@ -17,7 +17,7 @@ from convert_weights.name_maps.stylegan2 import (
 )
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.models.stylegan2 import Generator
-from sfe_jax.pipelines.bundle import Network
+from sfe_jax.pipelines.bundle import Network, save_tensors
 
 LAYOUTS = ("stylegan2-ada", "rosinality")
 """Official layouts that a generator can be written in."""
@@ -31,10 +31,29 @@ def _check_rosinality(module: Generator) -> None:
         "a clamp": module.conv_clamp is not None,
         "no noise": not module.use_noise,
         "z and W of different size": module.z_dim != module.w_dim,
+        "hidden layers of another size than W": module.mapping_features not in (None, module.w_dim),
+        f"{module.image_channels} channels of colour": module.image_channels != 3,
     }
     for what, present in faults.items():
         if present:
             raise WeightsError(f"rosinality's generator cannot have {what}; use stylegan2-ada")
+
+
+def _with_one_average(network: Network) -> Network:
+    """`network` with an average code [W], as both layouts keep it.
+
+    Raises:
+        WeightsError: If its average differs between the rows of W+.
+    """
+    flat = flatten_dict(network.variables, sep="/")
+    rows = np.atleast_2d(np.asarray(flat["buffers/mapping/w_avg"]))
+    if (rows != rows[0]).any():
+        raise WeightsError(
+            "the generator's average code differs between the rows of W+; the official layouts "
+            "hold one code: convert the generator from a file whose latent_avg is one"
+        )
+    flat["buffers/mapping/w_avg"] = rows[0]
+    return Network(network.module, unflatten_dict(flat, sep="/"))
 
 
 def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:
@@ -45,9 +64,12 @@ def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:
         layout: A name of `LAYOUTS`. rosinality's average code is added as `latent_avg`.
 
     Raises:
-        WeightsError: If the layout is unknown or cannot hold this generator.
+        WeightsError: If the layout is unknown or cannot hold this network.
     """
-    module: Generator = network.module  # pyright: ignore
+    module = network.module
+    if not isinstance(module, Generator):
+        raise WeightsError(f"a {type(module).__name__} cannot be exported; required is a generator")
+    network = _with_one_average(network)
     if layout == "stylegan2-ada":
         return export_state(network.variables, ada_generator_entries(module))
     if layout != "rosinality":
@@ -60,5 +82,4 @@ def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:
 
 def write_generator(network: Network, layout: str, path: pathlib.Path) -> None:
     """Writes `export_generator`'s result as safetensors."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.numpy.save_file(export_generator(network, layout), path)
+    save_tensors(path, export_generator(network, layout))

@@ -3,7 +3,6 @@
 Source: the savers of the original repositories, as described beside each kind.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

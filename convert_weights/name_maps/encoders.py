@@ -168,9 +168,10 @@ def latent_discriminator(state: State) -> LatentDiscriminator:
 
 def latent_discriminator_entries(module: LatentDiscriminator) -> list[Entry]:
     """Every array of e4e's latent discriminator."""
-    layers = range(module.num_layers)
-    pairs = [weight_and_bias(f"mlp.{2 * i}", f"dense{i}/linear", DENSE) for i in layers]
-    return sum(pairs, [])
+    entries = []
+    for index in range(module.num_layers):
+        entries += weight_and_bias(f"mlp.{2 * index}", f"dense{index}/linear", DENSE)
+    return entries
 
 
 # ArcFace.

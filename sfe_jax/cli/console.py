@@ -1,4 +1,4 @@
-"""What commands say: progress, compilation, warnings, errors. Standard error, so pipes stay clean."""
+"""What commands say: progress, compilation, warnings, errors; on standard error."""
 
 import contextlib
 import os

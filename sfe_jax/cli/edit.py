@@ -12,6 +12,7 @@ from sfe_jax.cli.options import (
     Out,
     Precision,
     Weights,
+    list_pictures,
     open_editor,
     output_names,
 )
@@ -38,10 +39,10 @@ def edit(
 ) -> None:
     """Inverts aligned photographs and edits them.
 
-    Writes, per photograph, DIR/NAME/inversion.png, one picture per edit and strength, and a strip of
-    them; and DIR/edits.json with the inversion's L2 and identity similarity.
+    Writes, per photograph, DIR/NAME/inversion.png, one picture per edit and strength, and a strip
+    of them; and DIR/edits.json with the inversion's L2 and identity similarity.
 
-    Example: sfe edit face.jpg --weights sfe_ffhq.safetensors --edit smile=3 --edit age=-5,0,5 -o out
+    Example: sfe edit face.jpg --weights sfe_ffhq.safetensors --edit smile=3 --edit age=-5,0,5
 
     Args:
         images: Aligned square photographs, or folders of them.
@@ -61,16 +62,19 @@ def edit(
 
     if not edit:
         raise OptionError("no --edit given; write for example --edit smile=3, or use `sfe invert`")
-    requests = [parse_edit(text) for text in edit]
+    strengths_of: dict[str, tuple[float, ...]] = {}  # An edit given twice makes one strip.
+    for name, strengths in map(parse_edit, edit):
+        strengths_of[name] = strengths_of.get(name, ()) + strengths
+    requests = list(strengths_of.items())
 
     from sfe_jax.cli.console import first_call, progress, say
     from sfe_jax.cli.report import describe_scores, write_json
-    from sfe_jax.core.images import find_images, load_aligned, save_image, strip
+    from sfe_jax.core.images import load_aligned, save_image, strip
     from sfe_jax.edits.catalogue import find
     from sfe_jax.edits.direction import strength_warning
     from sfe_jax.pipelines.scores import score_pictures
 
-    paths = find_images(images)
+    paths = list_pictures(images)
     editor = open_editor(
         weights,
         method=method,

@@ -51,7 +51,7 @@ def generate(
     """Generates pictures.
 
     Seeds are numbered as stylegan2-ada-pytorch numbers them, so a seed shows what it shows there.
-    Writes DIR/seed0000.png, ..., a sheet of all of them as DIR/sheet.png, and the codes as DIR/ws.npy.
+    Writes DIR/seed0000.png, ..., a sheet of them as DIR/sheet.png, and the codes as DIR/ws.npy.
 
     Example: sfe generate --weights ffhq.safetensors --seeds 0-7 --psi 0.7 -o out
 

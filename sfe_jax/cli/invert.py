@@ -8,6 +8,7 @@ from sfe_jax.cli.options import (
     Out,
     Precision,
     Weights,
+    list_pictures,
     open_editor,
     output_names,
 )
@@ -43,10 +44,10 @@ def invert(
 
     from sfe_jax.cli.console import first_call, progress, say
     from sfe_jax.cli.report import describe_scores, write_json
-    from sfe_jax.core.images import find_images, load_aligned, save_image, strip
+    from sfe_jax.core.images import load_aligned, save_image, strip
     from sfe_jax.pipelines.scores import score_pictures
 
-    paths = find_images(images)
+    paths = list_pictures(images)
     editor = open_editor(weights, method=method, precision=precision, batch=batch)
     pictures = [load_aligned(path, editor.resolution, crop=crop) for path in paths]
     with first_call("inversion"):

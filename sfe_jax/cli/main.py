@@ -9,6 +9,7 @@ from sfe_jax.cli.directions import directions
 from sfe_jax.cli.edit import edit
 from sfe_jax.cli.generate import generate
 from sfe_jax.cli.invert import invert
+from sfe_jax.cli.trial import trial
 from sfe_jax.core.errors import SfeError
 
 COMMANDS = {
@@ -16,6 +17,7 @@ COMMANDS = {
     "invert": invert,
     "generate": generate,
     "directions": directions,
+    "trial": trial,
 }
 
 

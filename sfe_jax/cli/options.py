@@ -64,9 +64,28 @@ def open_editor(
     return editor
 
 
+def list_pictures(images: Iterable[pathlib.Path]) -> list[pathlib.Path]:
+    """The pictures that the user named, folders expanded.
+
+    Raises:
+        OptionError: If none is named.
+        ImageError: If a path does not exist or a folder holds no picture.
+    """
+    from sfe_jax.core.images import find_images
+
+    paths = find_images(images)
+    if not paths:
+        raise OptionError("no IMAGE given; name aligned photographs, or folders of them")
+    return paths
+
+
 def output_names(paths: Iterable[pathlib.Path]) -> Iterator[str]:
-    """One folder name per picture: its stem, numbered where stems repeat, so nothing is lost."""
-    seen: dict[str, int] = {}
+    """One folder name per picture: its stem, numbered where it is taken, so nothing is lost."""
+    taken: set[str] = set()
     for path in paths:
-        seen[path.stem] = seen.get(path.stem, 0) + 1
-        yield path.stem if seen[path.stem] == 1 else f"{path.stem}-{seen[path.stem]}"
+        name, number = path.stem, 1
+        while name in taken:
+            number += 1
+            name = f"{path.stem}-{number}"
+        taken.add(name)
+        yield name

@@ -124,19 +124,22 @@ class Discriminator(nn.Module):
         """
         size = (None, self.resolution, self.resolution, self.image_channels)
         check_shape("images", images.shape, size)
+        if c is not None:
+            check_shape("c", c.shape, (images.shape[0], self.c_dim))
         image, x = images.astype(self.precision), None
 
         # Blocks, from the finest to 8x8.
-        for resolution, width in reversed(list(zip(resolutions(self.resolution), self.channels))):
+        coarser = (0, *self.channels[:-1])  # What each block gives.
+        plan = list(zip(resolutions(self.resolution), self.channels, coarser, strict=True))
+        for resolution, width, features in reversed(plan):
             if x is None or self.architecture == "skip":
                 clamp = self.conv_clamp if resolution > 4 else None
                 colours = FromRGB(width, clamp, name=f"b{resolution}_fromrgb")(image)
                 x = colours if x is None else x + colours
             if resolution == 4:
                 break
-            coarser = self.channels[resolutions(self.resolution).index(resolution) - 1]
             residual = self.architecture == "resnet"
-            x = DiscriminatorBlock(coarser, residual, self.conv_clamp, name=f"b{resolution}")(x)
+            x = DiscriminatorBlock(features, residual, self.conv_clamp, name=f"b{resolution}")(x)
             if self.architecture == "skip":
                 image = downsample2d(image, RESAMPLE_FILTER)
 

@@ -7,8 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from sfe_jax.core.types import Array
-from sfe_jax.nn.irse import DEPTHS, WIDTHS
 from sfe_jax.models.pyramid import StylePyramid
+from sfe_jax.nn.irse import DEPTHS, WIDTHS
 
 
 class E4eEncoder(nn.Module):

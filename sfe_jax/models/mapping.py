@@ -14,7 +14,7 @@ from sfe_jax.nn.equalized import EqualizedDense
 
 
 def normalize_second_moment(x: Array) -> Array:
-    """x divided by the root of its mean square over the last axis (eps 1e-8)."""
+    """X divided by the root of its mean square over the last axis (eps 1e-8)."""
     return x * lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-8)
 
 
@@ -73,7 +73,7 @@ class Mapping(nn.Module):
             [N, L, W], or [N, W] if `num_ws` is None.
 
         Raises:
-            ShapeError: If z or c is missing or of another size.
+            ShapeError: If z or c is missing or of another size, or c is given without `c_dim`.
         """
         # Inputs.
         parts = []
@@ -82,10 +82,11 @@ class Mapping(nn.Module):
                 raise ShapeError(f"`z` is None; required is [N, {self.z_dim}]")
             check_shape("z", z.shape, (None, self.z_dim))
             parts.append(normalize_second_moment(z.astype(jnp.float32)))
+        if c is not None:
+            check_shape("c", c.shape, (None, self.c_dim))
         if self.c_dim:
             if c is None:
                 raise ShapeError(f"`c` is None; this network needs labels [N, {self.c_dim}]")
-            check_shape("c", c.shape, (None, self.c_dim))
             embed = EqualizedDense(self.embed_features or self.w_dim, name="embed")
             parts.append(normalize_second_moment(embed(c.astype(jnp.float32))))
         x = jnp.concatenate(parts, axis=1)

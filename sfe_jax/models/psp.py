@@ -11,9 +11,9 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from sfe_jax.core.types import Array
-from sfe_jax.nn.irse import DEPTHS, WIDTHS, IRBody
 from sfe_jax.models.pyramid import StylePyramid
 from sfe_jax.nn.equalized import EqualizedDense
+from sfe_jax.nn.irse import DEPTHS, WIDTHS, IRBody
 from sfe_jax.nn.residual import BatchNorm, Dense
 from sfe_jax.ops.resize import adaptive_average_pool
 

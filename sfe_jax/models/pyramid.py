@@ -7,8 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from sfe_jax.core.types import Array
-from sfe_jax.nn.irse import DEPTHS, WIDTHS, IRBody
 from sfe_jax.nn.equalized import EqualizedDense
+from sfe_jax.nn.irse import DEPTHS, WIDTHS, IRBody
 from sfe_jax.nn.residual import Conv
 from sfe_jax.ops.bias_act import bias_act
 from sfe_jax.ops.resize import resize_bilinear_aligned

@@ -66,7 +66,7 @@ class Partial(NamedTuple):
 class SynthesisOutput(TypedDict):
     """What a synthesis returns."""
 
-    image: Array  # [N, R, R, 3], float32, nominally in [-1, 1], never clipped.
+    image: Array  # [N, R, R, 3], float32, nominally in [-1, 1], never clipped; None before ToRGB.
     features: dict[str, Array]  # Layer name -> [N, r, r, C], before any replacement.
 
 
@@ -264,10 +264,10 @@ class Synthesis(nn.Module):
                 raise ShapeError("`ws` is None; required is W+ or `styles`")
             styles = self.styles(ws)
         replace = self._checked_replacements(replace)
+        done, last = self._checked_resolutions(start, stop_at)
+        self._check_styles(styles, done, last)
         state = start or self._begin(styles["b4.conv1"].shape[0])
-        done = start.feature.shape[1] if start else 0
         features = {} if start else {"b4.const": state.feature}
-        last = self._checked_resolution(stop_at)
 
         def read(name: str, own: Array) -> Array:
             """What the convolution after `name` reads."""
@@ -309,11 +309,21 @@ class Synthesis(nn.Module):
                 raise ShapeError(f"`replace` names {name!r}; known features: {', '.join(names)}")
         return dict(replace or {})
 
-    def _checked_resolution(self, stop_at: int | None) -> int:
+    def _checked_resolutions(self, start: Partial | None, stop_at: int | None) -> tuple[int, int]:
+        """Resolutions of the block that `start` has run, 0 for none, and of the last block."""
         known = [4 << index for index in range(len(self.channels))]
-        if stop_at is not None and stop_at not in known:
-            raise ShapeError(f"`stop_at` is {stop_at}; required is one of {known}")
-        return stop_at or self.resolution
+        done = start.feature.shape[1] if start else 0
+        if start and done not in known:
+            raise ShapeError(f"`start` has resolution {done}; required is one of {known}")
+        ahead = [resolution for resolution in known if resolution > done]
+        if stop_at is not None and stop_at not in ahead:
+            raise ShapeError(f"`stop_at` is {stop_at}; required is one of {ahead}")
+        return done, stop_at or self.resolution
+
+    def _check_styles(self, styles: MappingType[str, Array], done: int, last: int) -> None:
+        needed = [layer.name for layer in self.layers if done < layer.resolution <= last]
+        if missing := [name for name in needed if name not in styles]:
+            raise ShapeError(f"`styles` lacks {missing[0]!r}; required are {', '.join(needed)}")
 
 
 class Generator(nn.Module):

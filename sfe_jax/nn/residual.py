@@ -43,7 +43,7 @@ class Conv(nn.Module):
 
 
 class Dense(nn.Module):
-    """Fully connected layer in the precision of its input. Input [..., I], output [..., features]."""
+    """Fully connected layer in the precision of its input: [..., I] to [..., features]."""
 
     features: int  # Output size.
 

@@ -2,7 +2,7 @@
 
 Every function takes the plain kernel of the layer, HWIO, and computes a cross-correlation, which
 is what deep-learning libraries call a convolution. The forms that run were chosen by measurement;
-`CHOICES` in this file is the one place where a platform selects among them.
+this file is the one place where a platform selects among them.
 """
 
 from functools import partial

@@ -62,6 +62,7 @@ def modulated_conv(
 
     Source: StyleGAN2 (arXiv:1912.04958), section 2.2 and equations 1 to 3.
     """
+    check_shape("x", x.shape, (None, None, None, kernel.shape[2]))
     check_shape("styles", styles.shape, (x.shape[0], kernel.shape[2]))
     if demodulate and x.dtype != jnp.float32:
         # A common factor of the styles cancels in the demodulation; the largest becomes 1, so that

@@ -156,10 +156,25 @@ def build_architecture(description: Mapping[str, Any], where: str) -> nn.Module:
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
+def fits(module: nn.Module, path: str, have: tuple[int, ...], want: tuple[int, ...]) -> bool:
+    """Whether an array of shape `have` can stand where the architecture declares `want`.
+
+    Args:
+        module: The architecture.
+        path: "collection/module/.../array".
+        have: Shape met.
+        want: Shape declared.
+
+    Returns:
+        Whether they are equal; the average code of a generator may also have a row per row of W+.
+    """
+    if isinstance(module, Generator) and path == "buffers/mapping/w_avg":
+        return have in (want, (module.num_ws, *want))
+    return have == want
+
+
 def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> None:
     """Raises unless the arrays `flat` are exactly those that `module` needs.
-
-    The average code may have one row or one per row of W+.
 
     Args:
         module: The architecture.
@@ -174,12 +189,31 @@ def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> N
     faults += [f"unexpected {name}" for name in sorted(flat.keys() - expected.keys())]
     for name in sorted(expected.keys() & flat.keys()):
         have, want = tuple(flat[name].shape), tuple(expected[name].shape)
-        per_row = name.endswith("/w_avg") and have[-1:] == want[-1:] and len(have) == 2
-        if have != want and not per_row:
+        if not fits(module, name, have, want):
             faults.append(f"{name} has shape {have}, required is {want}")
     if faults:
         listing = "\n  ".join(faults)
         raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
+
+
+def save_tensors(
+    path: pathlib.Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Writes a safetensors file, whole or not at all; its folder is made.
+
+    Raises:
+        WeightsError: If the file cannot be written.
+    """
+    contiguous = {name: np.asarray(value, order="C") for name, value in tensors.items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as folder:
+            partial = pathlib.Path(folder) / path.name
+            safetensors.numpy.save_file(contiguous, partial, dict(metadata or {}))
+            partial.replace(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{path}: cannot be written ({reason}); choose another name") from error
 
 
 def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
@@ -194,7 +228,6 @@ def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
         flat = flatten_dict(network.variables, sep="/")
         check_variables(network.module, flat, f"{path}: {role}")
         tensors |= {f"{role}/{name}": value for name, value in flat.items()}
-    tensors = {name: np.asarray(value, order="C") for name, value in tensors.items()}
     architectures = {
         role: describe_architecture(network.module) for role, network in bundle.networks.items()
     }
@@ -203,14 +236,7 @@ def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
         "networks": json.dumps(architectures),
         "sources": json.dumps([dataclasses.asdict(source) for source in bundle.sources]),
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as folder:
-            partial = pathlib.Path(folder) / path.name
-            safetensors.numpy.save_file(tensors, partial, metadata)
-            partial.replace(path)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be written: {error.strerror}") from error
+    save_tensors(path, tensors, metadata)
 
 
 def read_metadata(path: str | pathlib.Path) -> dict[str, str]:

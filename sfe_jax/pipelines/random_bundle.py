@@ -3,6 +3,9 @@
 Pictures of such networks show coloured noise, not faces.
 """
 
+import re
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -35,8 +38,8 @@ def small_modules() -> dict[str, nn.Module]:
     The feature is b16.conv1, of 32 channels: a quarter of the picture's side, as at full size.
     """
     rows, size = 10, 32
-    encoder = {"num_styles": rows, "w_dim": size, "input_size": 64}
-    body = {"depths": (1, 1, 1, 1), "widths": (8, 16, 24, 32)}
+    encoder: dict[str, Any] = {"num_styles": rows, "w_dim": size, "input_size": 64}
+    body: dict[str, Any] = {"depths": (1, 1, 1, 1), "widths": (8, 16, 24, 32)}
     return {
         "generator": Generator(
             channels=(32, 32, 32, 16, 16), z_dim=size, w_dim=size, mapping_layers=2
@@ -52,7 +55,9 @@ def small_modules() -> dict[str, nn.Module]:
 
 def _is_equalized(path: str) -> bool:
     """Whether an array belongs to a layer that scales its weights when it uses them."""
-    return any(part in path for part in ("synthesis", "mapping", "dense", "b4", "b8"))
+    if "['linear']" in path:
+        return False
+    return bool(re.search(r"synthesis|mapping|dense|\['b\d+", path))
 
 
 def random_variables(module: nn.Module, rng: np.random.Generator) -> Variables:
@@ -63,7 +68,7 @@ def random_variables(module: nn.Module, rng: np.random.Generator) -> Variables:
         x = rng.standard_normal(shape, np.float32)
         if name.endswith("['kernel']") and not _is_equalized(name):
             x /= np.sqrt(np.prod(shape[:-1]))
-        elif name.endswith(("['scale']", "['var']")) or name.endswith("['affine']['bias']"):
+        elif name.endswith(("['scale']", "['var']", "['affine']['bias']")):
             x = 1 + 0.05 * np.abs(x)
         elif name.endswith("['slope']"):
             x = np.full(shape, 0.25, np.float32)

@@ -153,7 +153,7 @@ def run_checkpoint(path: pathlib.Path) -> Result:
 
     def run() -> dict[str, float]:
         converted = kind.convert(content, path.name)
-        bundle = combine([(Source(path.name, ""), converted)])
+        bundle, _ = combine([(Source(path.name, ""), converted)])
         with np.load(vectors) as file:
             expected = {key: file[key] for key in file.files}
         outputs = _generator_outputs(bundle.networks["generator"], expected)

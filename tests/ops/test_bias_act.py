@@ -67,5 +67,5 @@ def test_bias_act_lists_choices_for_unknown_activation():
 
 
 def test_bias_act_raises_for_alpha_without_use():
-    with pytest.raises(OptionError, match="`alpha` is 0.1; relu has none"):
+    with pytest.raises(OptionError, match=r"`alpha` is 0\.1; relu has none"):
         bias_act(jnp.zeros(3), activation="relu", alpha=0.1)

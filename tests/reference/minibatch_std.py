@@ -4,7 +4,7 @@ import numpy as np
 
 
 def minibatch_std(x, group_size, num_channels):
-    """x [N, H, W, C] -> [N, H, W, C + num_channels]; sample i is in group i mod (N / group_size)."""
+    """x [N, H, W, C] -> [N, H, W, C + F]; sample i is in group i mod (N / group_size)."""
     groups = len(x) // group_size
     maps = np.zeros((*x.shape[:3], num_channels))
     for i in range(len(x)):

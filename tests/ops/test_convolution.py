@@ -1,0 +1,169 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sfe_jax.core.errors import ShapeError
+from sfe_jax.ops.convolution import (
+    RESAMPLE_FILTER,
+    WINOGRAD_CHANNELS,
+    convolve,
+    dilated_transposed_convolve,
+    downsample_convolve,
+    phased_transposed_convolve,
+    upsample_convolve,
+    winograd_convolve,
+)
+from tests.reference import convolution as reference
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def assert_near(actual, expected, tolerance=1e-5):
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+def scalar_of(function):
+    """A scalar that is not linear in what `function` gives, so that second slopes are not zero."""
+    return lambda *arguments: jnp.sum(jnp.sin(function(*arguments)))
+
+
+def second_slopes(function):
+    """Slopes of the squared norm of the slopes: reverse mode over reverse mode, as in R1."""
+    first = jax.grad(scalar_of(function), argnums=(0, 1))
+
+    def norm(x, kernel):
+        return sum(jnp.sum(jnp.square(slope)) for slope in first(x, kernel))
+
+    return jax.grad(norm, argnums=(0, 1))
+
+
+def test_resample_filter_is_binomial():
+    np.testing.assert_allclose(RESAMPLE_FILTER, reference.F4, rtol=1e-7)
+
+
+# Same size.
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_convolve_equals_definition(size, stride):
+    x, kernel = draw(2, 5, 8, 3), draw(size, size, 3, 4)
+    assert_near(convolve(x, kernel, stride=stride), reference.same(x, kernel, stride))
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4, 3), (2, 5, 7, 6), (3, 1, 2, 1)])
+def test_winograd_equals_definition(shape):
+    x, kernel = draw(*shape), draw(3, 3, shape[3], 5)
+    assert_near(jax.jit(winograd_convolve)(x, kernel), reference.same(x, kernel))
+
+
+def test_winograd_stays_near_direct_form_in_bfloat16():
+    x, kernel = draw(1, 8, 8, 32), draw(3, 3, 32, 16)
+    y = winograd_convolve(jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16))
+    assert_near(np.asarray(y, np.float32), reference.same(x, kernel), tolerance=0.03)
+
+
+def test_convolve_equals_definition_where_winograd_is_chosen():
+    x, kernel = draw(1, 5, 4, WINOGRAD_CHANNELS), draw(3, 3, WINOGRAD_CHANNELS, WINOGRAD_CHANNELS)
+    assert_near(convolve(x, kernel), reference.same(x, kernel))
+
+
+def test_convolve_subsamples_outputs_of_stride_one():
+    x, kernel = draw(1, 7, 6, 3), draw(3, 3, 3, 2)
+    assert_near(convolve(x, kernel, stride=2), convolve(x, kernel)[:, ::2, ::2])
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 3), (1, 4, 4, 2)], ids=["three_axes", "channels"])
+def test_convolve_refuses_other_shape(shape):
+    with pytest.raises(ShapeError, match="needs 4 axes and 3 channels"):
+        convolve(jnp.zeros(shape), jnp.zeros((3, 3, 3, 1)))
+
+
+# Transposed.
+
+
+@pytest.mark.parametrize("form", [dilated_transposed_convolve, phased_transposed_convolve])
+@pytest.mark.parametrize("shape", [(2, 4, 3, 5), (1, 1, 1, 2)])
+def test_transposed_convolve_scatters_kernel(form, shape):
+    x, kernel = draw(*shape), draw(3, 3, shape[3], 4)
+    assert_near(form(x, kernel), reference.transposed(x, kernel))
+
+
+def test_transposed_convolve_places_kernel_unflipped_for_impulse():
+    kernel = draw(3, 3, 1, 1)
+    y = phased_transposed_convolve(jnp.ones((1, 1, 1, 1)), kernel)
+    np.testing.assert_allclose(y[0], kernel[:, :, 0], rtol=1e-6)
+
+
+# Resampled.
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 3, 5, 3)])
+def test_upsample_convolve_equals_composition(size, shape):
+    x, kernel = draw(*shape), draw(size, size, 3, 4)
+    assert_near(jax.jit(upsample_convolve)(x, kernel), reference.upsample(x, kernel))
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("shape", [(2, 8, 8, 3), (1, 4, 6, 3)])
+def test_downsample_convolve_equals_composition(size, shape):
+    x, kernel = draw(*shape), draw(size, size, 3, 4)
+    assert_near(jax.jit(downsample_convolve)(x, kernel), reference.downsample(x, kernel))
+
+
+@pytest.mark.parametrize("resampled", [upsample_convolve, downsample_convolve])
+def test_resampled_convolve_keeps_brightness_inside(resampled):
+    kernel = jnp.zeros((3, 3, 1, 1)).at[1, 1].set(1)
+    if resampled is upsample_convolve:
+        kernel = kernel * 1.0  # The filter's gain of 4 makes up for the inserted zeros.
+    inside = resampled(jnp.ones((1, 12, 12, 1)), kernel)[0, 3:-3, 3:-3, 0]
+    np.testing.assert_allclose(inside, 1, rtol=1e-6)
+
+
+# Slopes. The platform selects a form; the plain form must have the same slopes.
+
+
+def plain_upsample(x, kernel):
+    y = dilated_transposed_convolve(x, kernel)
+    n, height, width, channels = y.shape
+    y = jnp.pad(y, ((0, 0), (1, 1), (1, 1), (0, 0))).transpose(0, 3, 1, 2)
+    y = y.reshape(n * channels, height + 2, width + 2, 1)
+    f = jnp.asarray(reference.F4 * 4, jnp.float32)[:, :, None, None]
+    y = jax.lax.conv_general_dilated(
+        y, f, (1, 1), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+    return y.reshape(n, channels, height - 1, width - 1).transpose(0, 2, 3, 1)
+
+
+def plain_convolve(x, kernel):
+    return jax.lax.conv_general_dilated(
+        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+FORMS = {
+    "upsample": (upsample_convolve, plain_upsample, (2, 3, 4, 2), (3, 3, 2, 3)),
+    "winograd": (winograd_convolve, plain_convolve, (2, 3, 4, 2), (3, 3, 2, 3)),
+    "selected": (
+        convolve,
+        plain_convolve,
+        (1, 2, 3, WINOGRAD_CHANNELS),
+        (3, 3, WINOGRAD_CHANNELS, WINOGRAD_CHANNELS),
+    ),
+}
+
+
+@pytest.mark.parametrize("slopes", [lambda f: jax.grad(scalar_of(f), (0, 1)), second_slopes])
+@pytest.mark.parametrize("case", FORMS)
+def test_slopes_equal_those_of_plain_form(case, slopes):
+    form, plain, x_shape, kernel_shape = FORMS[case]
+    x, kernel = draw(*x_shape), draw(*kernel_shape, seed=1) / np.sqrt(np.prod(kernel_shape[:3]))
+    kernel = kernel.astype(np.float32)
+    actual, expected = (jax.jit(slopes(f))(x, kernel) for f in (form, plain))
+    jax.tree.map(partial(assert_near, tolerance=3e-5), actual, expected)
