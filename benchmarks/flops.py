@@ -7,23 +7,29 @@ counts, so that the figure does not depend on the platform.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn
 
 
+def _shape(variable: Any) -> tuple[int, ...]:
+    """Shape of an operand or result."""
+    return variable.aval.shape
+
+
 def _convolution(equation: JaxprEqn) -> int:
-    kernel = equation.invars[1].aval.shape  # pyright: ignore
+    kernel = _shape(equation.invars[1])
     numbers = equation.params["dimension_numbers"]
     inputs = math.prod(kernel[i] for i in numbers.rhs_spec[1:])  # Taps times input channels.
     zeros = math.prod(equation.params["lhs_dilation"])
-    return 2 * math.prod(equation.outvars[0].aval.shape) * inputs // zeros  # pyright: ignore
+    return 2 * math.prod(_shape(equation.outvars[0])) * inputs // zeros
 
 
 def _product(equation: JaxprEqn) -> int:
     (contracted, _), _ = equation.params["dimension_numbers"]
-    shape = equation.invars[0].aval.shape  # pyright: ignore
-    return 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(shape[i] for i in contracted)  # pyright: ignore
+    shape = _shape(equation.invars[0])
+    return 2 * math.prod(_shape(equation.outvars[0])) * math.prod(shape[i] for i in contracted)
 
 
 def _inner(equation: JaxprEqn) -> int:

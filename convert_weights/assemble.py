@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 
 import flax.linen as nn
 import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 from convert_weights.layouts import Entry
 from sfe_jax.core.errors import WeightsError
+from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.core.types import Variables
 from sfe_jax.pipelines.bundle import abstract_variables, fits
 
@@ -50,7 +50,7 @@ def convert_state(
     Raises:
         WeightsError: With all missing, unexpected and mis-shaped keys together.
     """
-    expected = flatten_dict(abstract_variables(module), sep="/")
+    expected = flatten(abstract_variables(module))
     flat = {path: np.asarray(value, np.float32) for path, value in (extra or {}).items()}
     faults, known = _misfits(module, flat, expected), set()
     for entry in entries:
@@ -79,12 +79,12 @@ def convert_state(
     if faults:
         listing = "\n  ".join(faults)
         raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
-    return unflatten_dict(flat, sep="/")
+    return unflatten(flat)
 
 
 def export_state(variables: Variables, entries: Iterable[Entry]) -> dict[str, np.ndarray]:
     """An official state dict from our variables; the inverse of `convert_state`."""
-    flat = flatten_dict(variables, sep="/")
+    flat = flatten(variables)
     return {
         entry.key: np.asarray(entry.layout.to_official(np.asarray(flat[entry.path])), order="C")
         for entry in entries

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import jax
 import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 from convert_weights.kinds import Converted
 from sfe_jax.core.errors import WeightsError
+from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.pipelines.bundle import Bundle, Network, Source
@@ -24,8 +24,8 @@ AVERAGE_SAMPLES = 10_000
 
 def _replace(network: Network, path: str, value: np.ndarray) -> Network:
     """`network` with one array replaced."""
-    flat = flatten_dict(network.variables, sep="/")
-    return Network(network.module, unflatten_dict({**flat, path: value}, sep="/"))
+    flat = flatten(network.variables)
+    return Network(network.module, unflatten({**flat, path: value}))
 
 
 def estimate_average(generator: Network) -> np.ndarray:

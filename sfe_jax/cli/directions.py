@@ -2,7 +2,6 @@
 
 from sfe_jax.cli.options import Domain
 
-
 PIPED_WIDTH = 240
 """Characters of a line in a pipe or file, where each edit gets one."""
 

@@ -18,6 +18,10 @@ MAX_SEEDS = 100_000
 """More seeds than this in one range are a slip of the keyboard."""
 
 
+SHEET_COLUMNS = 8
+"""Pictures in a row of the sheet, which has as many rows at most."""
+
+
 def parse_seeds(text: str) -> list[int]:
     """Seeds such as 0-3,7: [0, 1, 2, 3, 7].
 
@@ -51,7 +55,7 @@ def generate(
     """Generates pictures.
 
     Seeds are numbered as stylegan2-ada-pytorch numbers them, so a seed shows what it shows there.
-    Writes DIR/seed0000.png, ..., a sheet of them as DIR/sheet.png, and the codes as DIR/ws.npy.
+    Writes DIR/seed0000.png, ..., the first 64 as DIR/sheet.png, and the codes as DIR/ws.npy.
 
     Example: sfe generate --weights ffhq.safetensors --seeds 0-7 --psi 0.7 -o out
 
@@ -97,36 +101,37 @@ def generate(
         codes = np.asarray(mapping(network.variables, z, labels))
 
     @jax.jit
-    def synthesize(variables, ws, key):
-        out = generator.apply(
-            variables, ws, noise_mode=noise_mode, rngs={"noise": key}, method="synthesize"
-        )
-        return out["image"]
+    def synthesize(variables, ws, seeds):
+        def one(ws, seed):  # A key for each, so that a seed's noise does not depend on its batch.
+            rngs = {"noise": jax.random.key(seed)}
+            options = {"noise_mode": noise_mode, "rngs": rngs, "method": "synthesize"}
+            return generator.apply(variables, ws[None], **options)["image"][0]  # pyright: ignore
+
+        return jax.vmap(one)(ws, seeds)
 
     def pictures(rows: slice) -> np.ndarray:
         """uint8 pictures of some codes; the batch is filled up so that one shape compiles."""
-        chunk = codes[rows]
-        filled = np.concatenate([chunk, np.repeat(chunk[-1:], batch - len(chunk), axis=0)])
-        key = jax.random.key(numbers[rows][0])
-        images = np.asarray(synthesize(network.variables, filled, key))[: len(chunk)]
-        return to_uint8(images, offset=128.0)
+        filled = np.minimum(np.arange(rows.start, rows.start + batch), len(codes) - 1)
+        noise_seeds = np.asarray(numbers, np.uint32)[filled]
+        images = np.asarray(synthesize(network.variables, codes[filled], noise_seeds))
+        return to_uint8(images[: len(codes[rows])], offset=128.0)
 
     with first_call("generator"):
         pictures(slice(0, batch))
     stem = "seed" if ws is None else "code"
-    results = []
+    sheet = []
     starts = range(0, len(codes), batch)
     for start in progress(starts, "generating", total=len(starts)):
         rows = slice(start, start + batch)
         for number, picture in zip(numbers[rows], pictures(rows), strict=True):
             save_image(out / f"{stem}{number:04d}.png", picture)
-            results.append(picture)
+            sheet += [picture] if len(sheet) < SHEET_COLUMNS**2 else []
     np.save(out / "ws.npy", codes)
-    columns = min(len(results), 8)
-    if len(results) > 1 and len(results) % columns == 0:
-        rows_of = [results[i : i + columns] for i in range(0, len(results), columns)]
-        save_image(out / "sheet.png", grid(rows_of))
-    say(f"wrote {len(results)} pictures and ws.npy to {out}")
+    columns = min(len(sheet), SHEET_COLUMNS)
+    sheet += [np.full_like(sheet[0], 255)] * (-len(sheet) % columns)
+    rows_of = [sheet[i : i + columns] for i in range(0, len(sheet), columns)]
+    save_image(out / "sheet.png", grid(rows_of))
+    say(f"wrote {len(codes)} pictures, sheet.png and ws.npy to {out}")
 
 
 def one_hot(class_index: int | None, c_dim: int, count: int) -> "np.ndarray":
@@ -162,7 +167,8 @@ def read_codes(path: pathlib.Path, num_ws: int, w_dim: int) -> "np.ndarray":
     if isinstance(content, dict) and len(content) == 1:
         content = next(iter(content.values()))
     wanted = f"[N, {num_ws}, {w_dim}], [{num_ws}, {w_dim}] or [N, {w_dim}]"
-    if not isinstance(content, np.ndarray) or content.shape[-1:] != (w_dim,):
+    fits = isinstance(content, np.ndarray) and content.shape[-1:] == (w_dim,) and content.size
+    if not fits:
         raise OptionError(f"{path}: required is one array of codes {wanted}")
     codes = np.asarray(content, np.float32)
     if codes.ndim == 2 and codes.shape[0] == num_ws:

@@ -4,6 +4,7 @@ Source: StyleGAN2 (arXiv:1912.04958); stylegan2-ada-pytorch training/networks.py
 """
 
 import math
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -126,7 +127,8 @@ class Discriminator(nn.Module):
         check_shape("images", images.shape, size)
         if c is not None:
             check_shape("c", c.shape, (images.shape[0], self.c_dim))
-        image, x = images.astype(self.precision), None
+        image = images.astype(self.precision)
+        x: Any = None
 
         # Blocks, from the finest to 8x8.
         coarser = (0, *self.channels[:-1])  # What each block gives.

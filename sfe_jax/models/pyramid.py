@@ -55,10 +55,10 @@ class StylePyramid(nn.Module):
         coarse = features["coarse"]
         lateral = Conv(coarse.shape[-1], kernel_size=1, use_bias=True, name="lateral_middle")
         middle = lateral(features["middle"])
-        middle = middle + resize_bilinear_aligned(coarse, middle.shape[1:3])
+        middle = middle + resize_bilinear_aligned(coarse, (middle.shape[1], middle.shape[2]))
         lateral = Conv(coarse.shape[-1], kernel_size=1, use_bias=True, name="lateral_fine")
         fine = lateral(features["fine"])
-        fine = fine + resize_bilinear_aligned(middle, fine.shape[1:3])
+        fine = fine + resize_bilinear_aligned(middle, (fine.shape[1], fine.shape[2]))
 
         # Styles.
         styles = []

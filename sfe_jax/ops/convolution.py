@@ -39,7 +39,8 @@ def _correlate(
 
 def _same(kernel: Array) -> Padding:
     """Zero padding that keeps the size, for odd kernels."""
-    return tuple(((size - 1) // 2, size // 2) for size in kernel.shape[:2])  # pyright: ignore
+    height, width = ((size // 2, size // 2) for size in kernel.shape[:2])
+    return height, width
 
 
 # The transforms of F(2x2, 3x3): y = A' [(G g) * (B' d)] in one dimension, for four inputs d, three

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.numpy
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 from sfe_jax.core.errors import FileFormatError, WeightsError
+from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.core.types import Variables
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
@@ -184,7 +184,7 @@ def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> N
     Raises:
         WeightsError: With all missing, unexpected and mis-shaped names together.
     """
-    expected = flatten_dict(abstract_variables(module), sep="/")
+    expected = flatten(abstract_variables(module))
     faults = [f"missing {name}" for name in sorted(expected.keys() - flat.keys())]
     faults += [f"unexpected {name}" for name in sorted(flat.keys() - expected.keys())]
     for name in sorted(expected.keys() & flat.keys()):
@@ -225,7 +225,7 @@ def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
     path = pathlib.Path(path)
     tensors = {f"directions/{name}": value for name, value in bundle.directions.items()}
     for role, network in bundle.networks.items():
-        flat = flatten_dict(network.variables, sep="/")
+        flat = flatten(network.variables)
         check_variables(network.module, flat, f"{path}: {role}")
         tensors |= {f"{role}/{name}": value for name, value in flat.items()}
     architectures = {
@@ -263,6 +263,8 @@ def read_metadata(path: str | pathlib.Path) -> dict[str, str]:
             f"{path}: its format is {metadata.get('format')!r}, required is {FORMAT!r}; convert "
             "the official weights with `python -m convert_weights`"
         )
+    if missing := {"networks", "sources"} - metadata.keys():
+        raise FileFormatError(f"{path}: its metadata lacks {min(missing)!r}; convert it again")
     return metadata
 
 
@@ -293,7 +295,7 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
             if name.startswith(prefix)
         }
         check_variables(module, flat, f"{path}: {role}")
-        variables = jax.tree.map(jnp.asarray, unflatten_dict(flat, sep="/"))
+        variables = jax.tree.map(jnp.asarray, unflatten(flat))
         networks[role] = Network(module, variables)
     directions = {
         name.removeprefix("directions/"): value

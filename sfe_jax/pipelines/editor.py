@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.errors import OptionError
+from sfe_jax.core.errors import OptionError, ShapeError
 from sfe_jax.core.images import to_float, to_uint8
 from sfe_jax.core.types import Array
 from sfe_jax.edits.catalogue import find
@@ -85,8 +85,13 @@ def in_batches(function: Callable, size: int, *arrays) -> list:
 
     Returns:
         One result per slice, without the padding.
+
+    Raises:
+        ShapeError: If there are no rows.
     """
     count = jax.tree.leaves(arrays)[0].shape[0]
+    if not count:
+        raise ShapeError("there are no rows to compute; required are a picture and a strength")
     results = []
     for start in range(0, count, size):
         rows = np.minimum(np.arange(start, start + size), count - 1)

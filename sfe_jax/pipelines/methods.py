@@ -10,12 +10,13 @@ runners/inference_runners.py.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.edits.operands import Operands, apply_to_styles, apply_to_ws
 from sfe_jax.models.feature_editor import FeatureFuser
@@ -31,15 +32,18 @@ class Inversion(NamedTuple):
     """What a method knows of pictures: enough to show and to edit them."""
 
     ws: Array  # [N, L, W], codes of the generator.
-    feature: Array | None = None  # [N, H, W, C], the fused feature; None for W+ methods.
-    ws_e4e: Array | None = None  # [N, L, W], e4e's codes; None unless an editor needs them.
-    feature_e4e: Array | None = None  # [N, H, W, C], the generator's feature of e4e's codes.
+    feature: Any = None  # [N, H, W, C], the fused feature; None for W+ methods.
+    ws_e4e: Any = None  # [N, L, W], e4e's codes; None unless an editor needs them.
+    feature_e4e: Any = None  # [N, H, W, C], the generator's feature of e4e's codes.
 
 
 class Method(Protocol):
     """What every method offers."""
 
-    generator: Generator
+    @property
+    def generator(self) -> Generator:
+        """The network that makes the pictures."""
+        ...
 
     def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
         """Reads pictures [N, R, R, 3] in [-1, 1]."""
@@ -62,7 +66,7 @@ class Method(Protocol):
 
 def _styles(generator: Generator, variables: Variables, ws: Array) -> dict[str, Array]:
     """Styles of every layer: ws [N, L, W] -> layer name -> [N, C]."""
-    return generator.apply(variables, ws, method="styles")  # pyright: ignore
+    return apply(generator, variables, ws, method="styles")
 
 
 def _edited_styles(
@@ -94,16 +98,16 @@ class EncoderMethod:
 
     def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
         """Reads pictures [N, R, R, 3] in [-1, 1]."""
-        pictures = _encoder_input(images, self.encoder.input_size)  # pyright: ignore
-        ws = self.encoder.apply(variables[self.role], pictures)
-        if ws.ndim == 2:  # pyright: ignore
-            ws = jnp.repeat(ws[:, None], self.generator.num_ws, axis=1)  # pyright: ignore
-        return Inversion(ws)  # pyright: ignore
+        pictures = _encoder_input(images, self.encoder.input_size)
+        ws = apply(self.encoder, variables[self.role], pictures)
+        if ws.ndim == 2:
+            ws = jnp.repeat(ws[:, None], self.generator.num_ws, axis=1)
+        return Inversion(ws)
 
     def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
         """Pictures [N, R, R, 3] of an inversion."""
-        out = self.generator.apply(variables["generator"], inversion.ws, method="synthesize")
-        return out["image"]  # pyright: ignore
+        out = apply(self.generator, variables["generator"], inversion.ws, method="synthesize")
+        return out["image"]
 
     def edit(
         self,
@@ -115,7 +119,7 @@ class EncoderMethod:
         """Pictures [N, R, R, 3] of an inversion edited with strength [N]."""
         weights = variables["generator"]
         styles = _edited_styles(self.generator, weights, inversion.ws, operands, strength)
-        return self.generator.apply(weights, styles=styles, method="synthesize")["image"]  # pyright: ignore
+        return apply(self.generator, weights, styles=styles, method="synthesize")["image"]
 
 
 @dataclass(frozen=True)
@@ -138,10 +142,14 @@ class InverterMethod:
 
     def lower(self, variables: Variables, styles: Mapping[str, Array]) -> Partial:
         """The generator up to the feature's block."""
-        out = self.generator.apply(
-            variables, styles=styles, stop_at=self.feature_resolution, method="synthesize"
+        out = apply(
+            self.generator,
+            variables,
+            styles=styles,
+            stop_at=self.feature_resolution,
+            method="synthesize",
         )
-        return Partial(out["features"][self.feature_layer], out["image"])  # pyright: ignore
+        return Partial(out["features"][self.feature_layer], out["image"])
 
     def upper(
         self,
@@ -154,14 +162,15 @@ class InverterMethod:
 
         The colours up to the feature's block come from the codes alone, as in the reference.
         """
-        out = self.generator.apply(
+        out = apply(
+            self.generator,
             variables,
             styles=styles,
             start=start,
             replace={self.feature_layer: feature},
             method="synthesize",
         )
-        return out["image"]  # pyright: ignore
+        return out["image"]
 
     def network_input(self, images: Array) -> Array:
         """Pictures at the size the networks read: bilinear without antialias, as SFE's."""
@@ -170,22 +179,23 @@ class InverterMethod:
     def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
         """Reads pictures [N, R, R, 3] in [-1, 1]."""
         pictures = self.network_input(images)
-        predicted = self.inverter.apply(variables["inverter"], pictures, method="predict")
-        styles = _styles(self.generator, variables["generator"], predicted["ws"])  # pyright: ignore
+        predicted = apply(self.inverter, variables["inverter"], pictures, method="predict")
+        styles = _styles(self.generator, variables["generator"], predicted["ws"])
         own = self.lower(variables["generator"], styles).feature
-        feature = self.inverter.apply(
+        feature = apply(
+            self.inverter,
             variables["inverter"],
             predicted["feature"],
             own,
-            method="fuse",  # pyright: ignore
+            method="fuse",
         )
-        return Inversion(predicted["ws"], feature)  # pyright: ignore
+        return Inversion(predicted["ws"], feature)
 
     def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
         """Pictures [N, R, R, 3] of an inversion."""
         styles = _styles(self.generator, variables["generator"], inversion.ws)
         start = self.lower(variables["generator"], styles)
-        return self.upper(variables["generator"], styles, start, inversion.feature)  # pyright: ignore
+        return self.upper(variables["generator"], styles, start, inversion.feature)
 
     def edit(
         self,
@@ -198,7 +208,7 @@ class InverterMethod:
         weights = variables["generator"]
         styles = _edited_styles(self.generator, weights, inversion.ws, operands, strength)
         start = self.lower(weights, styles)
-        return self.upper(weights, styles, start, inversion.feature)  # pyright: ignore
+        return self.upper(weights, styles, start, inversion.feature)
 
 
 @dataclass(frozen=True)
@@ -214,18 +224,19 @@ class SfeMethod(InverterMethod):
         pictures = self.network_input(images)
 
         # Codes.
-        predicted = self.inverter.apply(variables["inverter"], pictures, method="predict")
-        ws: Array = predicted["ws"]  # pyright: ignore
-        ws_e4e: Array = self.e4e.apply(variables["e4e"], pictures)  # pyright: ignore
+        predicted = apply(self.inverter, variables["inverter"], pictures, method="predict")
+        ws: Array = predicted["ws"]
+        ws_e4e: Array = apply(self.e4e, variables["e4e"], pictures)
 
         # Features of both codes, in one pass.
         styles = _styles(self.generator, weights, jnp.concatenate([ws, ws_e4e]))
         own, feature_e4e = jnp.split(self.lower(weights, styles).feature, [count])
-        feature: Array = self.inverter.apply(
+        feature: Array = apply(
+            self.inverter,
             variables["inverter"],
             predicted["feature"],
             own,
-            method="fuse",  # pyright: ignore
+            method="fuse",
         )
         return Inversion(ws, feature, ws_e4e, feature_e4e)
 
@@ -233,7 +244,7 @@ class SfeMethod(InverterMethod):
         self, variables: NetworkVariables, inversion: Inversion, delta: Array
     ) -> Array:
         """The feature [N, H, W, C] that the Feature Editor gives for `delta` [N, H, W, C]."""
-        return self.feature_editor.apply(variables["feature_editor"], inversion.feature, delta)  # pyright: ignore
+        return apply(self.feature_editor, variables["feature_editor"], inversion.feature, delta)
 
     def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
         """Pictures [N, R, R, 3] of an inversion; the Feature Editor reads a zero difference."""
@@ -254,8 +265,7 @@ class SfeMethod(InverterMethod):
         # Edited codes of the Inverter and of e4e, in one pass up to the feature.
         both = (inversion.ws, inversion.ws_e4e)
         styles, styles_e4e = (
-            _edited_styles(self.generator, weights, ws, operands, strength)
-            for ws in both  # pyright: ignore
+            _edited_styles(self.generator, weights, ws, operands, strength) for ws in both
         )
         lower = self.lower(weights, _concatenate(styles, styles_e4e))
         own, edited_e4e = jnp.split(lower.feature, [count])

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.images import to_float
+from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.ops.resize import adaptive_average_pool
 from sfe_jax.perceptual.arcface import ArcFace, identity_similarity
@@ -31,7 +32,7 @@ def _mean_squared_errors(first: Array, second: Array) -> Array:
 def _identities(module: ArcFace, variables: Variables, first: Array, second: Array) -> Array:
     """Cosine similarities [N] of the faces in [N, H, W, 3] in [-1, 1]."""
     pictures = [adaptive_average_pool(images, SCORE_SIZE) for images in (first, second)]
-    return identity_similarity(*(module.apply(variables, x) for x in pictures))  # pyright: ignore
+    return identity_similarity(*(apply(module, variables, x) for x in pictures))
 
 
 def score_pictures(

@@ -64,7 +64,7 @@ def _timed(name: str, kind: str, run: Callable[[], dict[str, float]]) -> Result:
     start = time.perf_counter()
     try:
         errors, failure = run(), ""
-    except (SfeError, KeyError, ValueError, TypeError) as error:
+    except (SfeError, LookupError, AttributeError, ValueError, TypeError, OSError) as error:
         errors, failure = {}, f"{type(error).__name__}: {error}"
     return Result(name, kind, errors, failure, seconds=time.perf_counter() - start)
 
@@ -147,7 +147,10 @@ def run_checkpoint(path: pathlib.Path) -> Result:
     if not vectors.exists():
         seconds = time.perf_counter() - start
         return Result(path.name, "read only", {}, seconds=seconds)
-    kind = detect(content, path.name)
+    try:
+        kind = detect(content, path.name)
+    except SfeError as error:
+        return Result(path.name, "unknown", {}, failure=str(error))
     if kind.name in NOT_YET:
         return Result(path.name, kind.name, {}, pending=True)
 

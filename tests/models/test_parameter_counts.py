@@ -1,0 +1,84 @@
+"""Sizes of every network at the published size, by shapes alone."""
+
+import math
+
+import jax
+import pytest
+
+from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.models.e4e import E4eEncoder
+from sfe_jax.models.feature_editor import FeatureFuser
+from sfe_jax.models.inverter import Inverter
+from sfe_jax.models.latent_discriminator import LatentDiscriminator
+from sfe_jax.models.layer_table import channel_table
+from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
+from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.pipelines.bundle import ARCHITECTURES, abstract_variables
+
+# Backbone: iResNet-50's units, the content branch, and 18 heads of 9 x 960 inputs; then the fuser.
+CONTENT = 9 * (256 * 512 + 512 * 512) + 2 * (256 + 512 + 512) + 512
+HEADS = 18 * (9 * 960 * 512 + 512)
+FUSER = 1024 * 512 + 512 + 5 * (2 * 9 * 512 * 512 + 3 * 2 * 512 + 512)
+UNITS = 138_056_384 - CONTENT - HEADS - FUSER
+
+SMALL_256 = channel_table(256, base=16384)
+CIFAR = channel_table(32)
+
+PINNED = {  # Trainable numbers of the original networks.
+    "generator_1024": (Generator(), 30_370_060),
+    "generator_512": (Generator(channels=channel_table(512)), 30_276_583),
+    "generator_256": (Generator(channels=channel_table(256)), 30_034_338),
+    "generator_256_half": (Generator(channels=SMALL_256), 24_767_458),
+    "generator_256_half_map2": (Generator(channels=SMALL_256, mapping_layers=2), 23_191_522),
+    "generator_32_map2": (Generator(channels=CIFAR, mapping_layers=2), 19_947_539),
+    "discriminator_1024": (Discriminator(), 29_012_513),
+    "discriminator_512": (Discriminator(channels=channel_table(512)), 28_982_849),
+    "discriminator_256": (Discriminator(channels=channel_table(256)), 28_864_129),
+    "discriminator_256_half": (Discriminator(channels=SMALL_256), 24_001_089),
+    "discriminator_32_orig": (Discriminator(channels=CIFAR, architecture="orig"), 20_720_641),
+    "psp": (GradualStyleEncoder(), 267_136_704),
+    "psp_16_styles": (GradualStyleEncoder(num_styles=16), 238_293_696),
+    "psp_14_styles": (GradualStyleEncoder(num_styles=14), 209_450_688),
+    "psp_sketch": (GradualStyleEncoder(image_channels=1), 267_135_552),
+    "psp_segmentation": (GradualStyleEncoder(image_channels=19), 267_145_920),
+    "psp_w": (WEncoder(), 31_212_736),
+    "psp_w_plus": (WPlusEncoder(), 48_524_480),
+    "e4e": (E4eEncoder(), 267_136_704),
+    "latent_discriminator": (LatentDiscriminator(), 788_481),
+    "inverter": (Inverter(), 138_056_384),
+    "feature_editor": (FeatureFuser(), FUSER),
+    "arcface": (ArcFace(), 43_797_696),
+}
+
+RUNNING = {  # Running statistics of batch normalisation.
+    "psp": (GradualStyleEncoder(), 24_320),
+    "psp_w_plus": (WPlusEncoder(), 25_344),
+    "arcface": (ArcFace(), 26_368),
+}
+
+
+def count(module, collection):
+    leaves = jax.tree.leaves(abstract_variables(module)[collection])
+    return sum(math.prod(leaf.shape) for leaf in leaves)
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_parameter_count_equals_original(name):
+    module, expected = PINNED[name]
+    assert count(module, "params") == expected
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_running_statistics_count_equals_original(name):
+    module, expected = RUNNING[name]
+    assert count(module, "batch_stats") == expected
+
+
+def test_buffers_of_generator_are_noise_and_average():
+    noise = 4**2 + 2 * sum(4**level for level in range(3, 11))
+    assert count(Generator(), "buffers") == noise + 512
+
+
+def test_every_architecture_is_pinned():
+    assert {type(module) for module, _ in PINNED.values()} == set(ARCHITECTURES.values())
