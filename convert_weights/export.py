@@ -8,7 +8,6 @@ resampling are constants that the original computes by itself.
 import pathlib
 
 import numpy as np
-from flax.traverse_util import flatten_dict, unflatten_dict
 
 from convert_weights.assemble import export_state
 from convert_weights.name_maps.stylegan2 import (
@@ -16,6 +15,7 @@ from convert_weights.name_maps.stylegan2 import (
     rosinality_generator_entries,
 )
 from sfe_jax.core.errors import WeightsError
+from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.pipelines.bundle import Network, save_tensors
 
@@ -45,7 +45,7 @@ def _with_one_average(network: Network) -> Network:
     Raises:
         WeightsError: If its average differs between the rows of W+.
     """
-    flat = flatten_dict(network.variables, sep="/")
+    flat = flatten(network.variables)
     rows = np.atleast_2d(np.asarray(flat["buffers/mapping/w_avg"]))
     if (rows != rows[0]).any():
         raise WeightsError(
@@ -53,7 +53,7 @@ def _with_one_average(network: Network) -> Network:
             "hold one code: convert the generator from a file whose latent_avg is one"
         )
     flat["buffers/mapping/w_avg"] = rows[0]
-    return Network(network.module, unflatten_dict(flat, sep="/"))
+    return Network(network.module, unflatten(flat))
 
 
 def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:

@@ -17,7 +17,8 @@ from sfe_jax.core.errors import WeightsError
 from sfe_jax.pipelines.bundle import Network
 from sfe_jax.readers import Record, init_arguments, module_tensors
 
-IGNORED = stylegan2.IGNORED + encoders.IGNORED
+IGNORED = (*stylegan2.IGNORED, *encoders.IGNORED, "__metadata__")
+"""Patterns of keys that networks do not need; safetensors files have the last."""
 
 
 @dataclass(frozen=True)
@@ -181,11 +182,13 @@ def _convert_rosinality(content: Any, where: str) -> Converted:
 
 
 def _convert_rosinality_generator(content: Any, where: str) -> Converted:
-    return Converted("rosinality", _convert_rosinality({"g_ema": content}, where).networks)
+    """A state dict alone; our own export has `latent_avg` among its keys."""
+    state = {key: value for key, value in content.items() if key != "latent_avg"}
+    return _convert_rosinality({"g_ema": state, "latent_avg": content.get("latent_avg")}, where)
 
 
 def _convert_rosinality_discriminator(content: Any, where: str) -> Converted:
-    return Converted("rosinality", _convert_rosinality({"d": content}, where).networks)
+    return _convert_rosinality({"d": content}, where)
 
 
 # pSp and e4e: {"state_dict": {"encoder.*", "decoder.*"}, "opts": {...}, "latent_avg": [L, W]}.

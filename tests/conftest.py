@@ -44,3 +44,11 @@ def checkpoint_folder() -> pathlib.Path:
 def data_folder() -> pathlib.Path:
     """Real pictures and published directions."""
     return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def small_bundle():
+    """Random networks of every role, for 64x64 pictures."""
+    from sfe_jax.pipelines.random_bundle import random_bundle, small_modules
+
+    return random_bundle(small_modules(), seed=0)

@@ -66,7 +66,7 @@ class Partial(NamedTuple):
 class SynthesisOutput(TypedDict):
     """What a synthesis returns."""
 
-    image: Array  # [N, R, R, 3], float32, nominally in [-1, 1], never clipped; None before ToRGB.
+    image: Array | None  # [N, R, R, 3], float32, never clipped; None before the first ToRGB.
     features: dict[str, Array]  # Layer name -> [N, r, r, C], before any replacement.
 
 

@@ -143,8 +143,51 @@ def _transposed_convolve(x: Array, kernel: Array) -> Array:
     )
 
 
-WINOGRAD_CHANNELS = 256
-"""Smallest number of input and output channels for which Winograd's form won on CPU."""
+def patch_convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
+    """Convolution as one matrix product of patches, for outputs of a few pixels.
+
+    Args:
+        x: [N, H, W, I].
+        kernel: [k, k, I, O] with odd k.
+        stride: 1 or 2.
+
+    Returns:
+        [N, ceil(H / stride), ceil(W / stride), O].
+    """
+    n, height, width, _ = x.shape
+    taps, _, channels, features = kernel.shape
+    half = taps // 2
+    rows, columns = -(-height // stride), -(-width // stride)
+    padded = jnp.pad(x, ((0, 0), (half, half), (half, half), (0, 0)))
+    last_row, last_column = stride * (rows - 1) + 1, stride * (columns - 1) + 1
+    patches = [
+        padded[:, i : i + last_row : stride, j : j + last_column : stride]
+        for i in range(taps)
+        for j in range(taps)
+    ]
+    patches = jnp.concatenate(patches, axis=-1).reshape(-1, taps * taps * channels)
+    matrix = kernel.reshape(-1, features)
+    y = jnp.matmul(patches, matrix, precision=product_precision(x.dtype))
+    return y.reshape(n, rows, columns, features)
+
+
+PATCH_PIXELS = 16
+"""Most output pixels of a batch for which patches won on CPU: 0.3 ms against 4.5 for one pixel of
+512 channels, equal at 16."""
+
+WINOGRAD_SIZES = range(8, 65)
+"""Sides of images for which Winograd's form won on CPU: 3 ms against 5 at 8x8x512, 60 against 94 at
+64x64x512, 13 against 24 at 64x64x256; from 128x128x256 on the two are equal."""
+
+WINOGRAD_CHANNELS = 128
+"""Smallest number of input and output channels for which it won."""
+
+
+def _prefers_winograd(x: Array, kernel: Array) -> bool:
+    """Whether `convolve` should use Winograd's form on CPU."""
+    sizes = all(side in WINOGRAD_SIZES for side in x.shape[1:3])
+    wide = min(kernel.shape[2:]) >= WINOGRAD_CHANNELS
+    return kernel.shape[:2] == (3, 3) and sizes and wide
 
 
 def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
@@ -164,8 +207,11 @@ def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
     if x.ndim != 4 or x.shape[-1] != kernel.shape[2]:
         raise ShapeError(f"`x` {x.shape} needs 4 axes and {kernel.shape[2]} channels")
     direct = partial(_correlate, stride=stride, padding=_same(kernel))
-    wide = min(kernel.shape[2:]) >= WINOGRAD_CHANNELS
-    if stride == 1 and kernel.shape[:2] == (3, 3) and wide:
+    pixels = x.shape[0] * -(-x.shape[1] // stride) * -(-x.shape[2] // stride)
+    if kernel.shape[0] > 1 and pixels <= PATCH_PIXELS:
+        patches = partial(patch_convolve, stride=stride)
+        return lax.platform_dependent(x, kernel, cpu=patches, default=direct)
+    if stride == 1 and _prefers_winograd(x, kernel):
         return lax.platform_dependent(x, kernel, cpu=winograd_convolve, default=direct)
     return direct(x, kernel)
 

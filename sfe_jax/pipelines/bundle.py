@@ -197,7 +197,7 @@ def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> N
 
 
 def save_tensors(
-    path: pathlib.Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+    path: pathlib.Path, tensors: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None
 ) -> None:
     """Writes a safetensors file, whole or not at all; its folder is made.
 
@@ -209,7 +209,7 @@ def save_tensors(
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as folder:
             partial = pathlib.Path(folder) / path.name
-            safetensors.numpy.save_file(contiguous, partial, dict(metadata or {}))
+            safetensors.numpy.save_file(contiguous, partial, metadata)
             partial.replace(path)
     except (OSError, safetensors.SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -53,7 +53,7 @@ def test_style_channels_at_1024():
 
 def test_feature_of_sfe_is_ninth_convolution():
     convs = [layer.name for layer in LAYERS.values() if layer.kind == "conv"]
-    assert convs[9 - 1] == "b64.conv1"  # Entry 0 of the reference's list is the constant.
+    assert convs[9 - 1] == "b64.conv1"  # Entry 0 of the reference is the constant.
 
 
 def test_offsets_are_running_sums_of_style_channels():
@@ -64,7 +64,9 @@ def test_offsets_are_running_sums_of_style_channels():
 
 
 def test_conv0_changes_channels_and_conv1_keeps_them():
-    sizes = [(LAYERS[f"b128.conv{i}"].in_channels, LAYERS[f"b128.conv{i}"].channels) for i in (0, 1)]
+    sizes = [
+        (LAYERS[f"b128.conv{i}"].in_channels, LAYERS[f"b128.conv{i}"].channels) for i in (0, 1)
+    ]
     assert sizes == [(512, 256), (256, 256)]
 
 

@@ -16,11 +16,22 @@ from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.perceptual.arcface import ArcFace
 from sfe_jax.pipelines.bundle import ARCHITECTURES, abstract_variables
 
-# Backbone: iResNet-50's units, the content branch, and 18 heads of 9 x 960 inputs; then the fuser.
+
+def unit(inputs, outputs, project):
+    """Norm, conv, norm, PReLU, conv, norm; and 1x1 convolution and norm on a projected shortcut."""
+    branch = 2 * inputs + 9 * inputs * outputs + 3 * outputs + 9 * outputs**2 + 2 * outputs
+    return branch + project * (inputs * outputs + 2 * outputs)
+
+
+# The Inverter: stem and units of iResNet-50, content branch, 18 heads of 9 x 960 inputs; fuser.
+STEM = 9 * 3 * 64 + 3 * 64
+UNITS = sum(
+    unit(inputs, width, True) + (depth - 1) * unit(width, width, False)
+    for depth, inputs, width in ((3, 64, 64), (4, 64, 128), (14, 128, 256), (3, 256, 512))
+)
 CONTENT = 9 * (256 * 512 + 512 * 512) + 2 * (256 + 512 + 512) + 512
 HEADS = 18 * (9 * 960 * 512 + 512)
 FUSER = 1024 * 512 + 512 + 5 * (2 * 9 * 512 * 512 + 3 * 2 * 512 + 512)
-UNITS = 138_056_384 - CONTENT - HEADS - FUSER
 
 SMALL_256 = channel_table(256, base=16384)
 CIFAR = channel_table(32)
@@ -46,7 +57,7 @@ PINNED = {  # Trainable numbers of the original networks.
     "psp_w_plus": (WPlusEncoder(), 48_524_480),
     "e4e": (E4eEncoder(), 267_136_704),
     "latent_discriminator": (LatentDiscriminator(), 788_481),
-    "inverter": (Inverter(), 138_056_384),
+    "inverter": (Inverter(), STEM + UNITS + CONTENT + HEADS + FUSER),
     "feature_editor": (FeatureFuser(), FUSER),
     "arcface": (ArcFace(), 43_797_696),
 }

@@ -35,3 +35,17 @@ def unit(x, params, stats, stride):
         shortcut = convolution.same(x, params["shortcut_conv"]["kernel"], stride)
         shortcut = batch_norm(shortcut, params["shortcut_norm"], stats["shortcut_norm"])
     return shortcut + branch(x, params["branch"], stats["branch"], stride)
+
+
+def stem(x, params, stats):
+    y = convolution.same(x, params["conv"]["kernel"])
+    return prelu(batch_norm(y, params["norm"], stats["norm"]), params["prelu"])
+
+
+def body(x, params, stats, strides):
+    """Outputs of every unit named unit0, unit1, ..."""
+    outputs = [stem(x, params["stem"], stats["stem"])]
+    for index, stride in enumerate(strides):
+        name = f"unit{index}"
+        outputs.append(unit(outputs[-1], params[name], stats[name], stride))
+    return outputs[1:]

@@ -1,0 +1,218 @@
+"""Times the full SFE edit part by part, and states the distance to the floor of its arithmetic.
+
+The floor is the FLOPs of the plain mathematics (see `benchmarks.flops`) over the fastest product
+that this device computed in the same run. Parts that use a form with fewer multiplications, such
+as Winograd's convolutions on CPU, can lie below it.
+
+Example: python -m benchmarks.sfe_edit --repeats 5 --json edit.json
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.flops import count_flops
+from sfe_jax.core.precision import product_precision
+from sfe_jax.core.trees import apply
+from sfe_jax.edits.operands import identity
+from sfe_jax.ops.convolution import convolve
+from sfe_jax.pipelines.methods import Partial, SfeMethod
+from sfe_jax.pipelines.random_bundle import full_size_modules, random_bundle, small_modules
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One program's times."""
+
+    name: str  # What was timed.
+    gflop: float  # Of the plain mathematics.
+    compile_s: float  # Tracing, lowering and compiling, without the cache.
+    cached_s: float  # The same again, from the persistent cache.
+    median_s: float  # Of the repeats after one warm-up.
+    least_s: float  # Fastest repeat.
+    most_s: float  # Slowest repeat.
+
+    @property
+    def tflops(self) -> float:
+        """TFLOP/s at the median."""
+        return self.gflop / self.median_s / 1e3
+
+
+def _compile(function: Callable, *arguments: Any) -> tuple[Any, float]:
+    """The compiled program and the seconds it took, with nothing left in memory from before."""
+    jax.clear_caches()
+    start = time.perf_counter()
+    compiled = jax.jit(function).lower(*arguments).compile()
+    return compiled, time.perf_counter() - start
+
+
+def measure(name: str, function: Callable, *arguments: Any, repeats: int) -> tuple[Timing, Any]:
+    """Compiles a function cold and from the cache, then times it.
+
+    Args:
+        name: What it is.
+        function: Pure, to be jitted.
+        *arguments: Its arguments.
+        repeats: Timed runs after one warm-up.
+
+    Returns:
+        The times, and the function's result.
+    """
+    _, cold = _compile(function, *arguments)
+    compiled, cached = _compile(function, *arguments)
+    result = jax.block_until_ready(compiled(*arguments))
+    runs = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        jax.block_until_ready(compiled(*arguments))
+        runs.append(time.perf_counter() - start)
+    gflop = count_flops(function, *arguments) / 1e9
+    median = statistics.median(runs)
+    return Timing(name, gflop, cold, cached, median, min(runs), max(runs)), result
+
+
+def ceilings(repeats: int) -> Iterator[Timing]:
+    """The fastest products of the device: a matrix product and a wide 3x3 convolution."""
+    rng = np.random.default_rng(0)
+    a, b = (jnp.asarray(rng.standard_normal(s, np.float32)) for s in ((4096, 2048), (2048, 2048)))
+    x = jnp.asarray(rng.standard_normal((1, 64, 64, 96), np.float32))
+    kernel = jnp.asarray(rng.standard_normal((3, 3, 96, 512), np.float32))
+    precision = product_precision(a.dtype)
+    product = partial(jnp.matmul, precision=precision)
+    yield measure("matrix product", product, a, b, repeats=repeats)[0]
+    yield measure("3x3 convolution", convolve, x, kernel, repeats=repeats)[0]
+
+
+def parts(*, small: bool, repeats: int) -> Iterator[Timing]:
+    """The edit's parts, then the whole edit: a picture in, an edited picture out.
+
+    Args:
+        small: Narrow networks at 64x64, to try the program.
+        repeats: Timed runs after one warm-up.
+
+    Yields:
+        One row per part.
+    """
+    modules = small_modules() if small else full_size_modules()
+    modules = {role: modules[role] for role in ("generator", "inverter", "feature_editor", "e4e")}
+    bundle = random_bundle(modules, seed=0)
+    variables = {role: network.variables for role, network in bundle.networks.items()}
+    method = SfeMethod(**modules)  # pyright: ignore
+    generator, inverter = method.generator, method.inverter
+    rng = np.random.default_rng(1)
+    size = generator.resolution
+    images = jnp.asarray(rng.uniform(-1, 1, (1, size, size, 3)), jnp.float32)
+    pictures = method.network_input(images)
+    widths = {layer.name: layer.in_channels for layer in generator.layers}
+    operands = identity(generator.num_ws, generator.w_dim, style_channels=widths)
+    strength = jnp.zeros(1)
+
+    def run(name: str, function: Callable, *arguments: Any) -> Any:
+        row, result = measure(name, function, *arguments, repeats=repeats)
+        rows.append(row)
+        return result
+
+    rows: list[Timing] = []
+    predicted = run(
+        "Inverter's backbone",
+        lambda v, x: apply(inverter, v, x, method="predict"),
+        variables["inverter"],
+        pictures,
+    )
+    ws_e4e = run("e4e", lambda v, x: apply(method.e4e, v, x), variables["e4e"], pictures)
+    both = jnp.concatenate([predicted["ws"], ws_e4e])
+    styles = apply(generator, variables["generator"], both, method="styles")
+    lower = run("generator to the feature, 2 codes", method.lower, variables["generator"], styles)
+    feature = run(
+        "fuser",
+        lambda v, a, b: apply(inverter, v, a, b, method="fuse"),
+        variables["inverter"],
+        predicted["feature"],
+        lower.feature[:1],
+    )
+    run(
+        "Feature Editor",
+        lambda v, a, b: apply(method.feature_editor, v, a, b),
+        variables["feature_editor"],
+        feature,
+        feature,
+    )
+    run(
+        "generator from the feature",
+        lambda v, s, x, image: method.upper(v, s, Partial(x, image), x),
+        variables["generator"],
+        {name: style[:1] for name, style in styles.items()},
+        feature,
+        lower.image[:1],
+    )
+
+    def edit(variables, images, operands, strength):
+        return method.edit(variables, method.invert(variables, images), operands, strength)
+
+    run("full edit", edit, variables, images, operands, strength)
+    yield from rows
+
+
+def report(tops: list[Timing], rows: list[Timing]) -> str:
+    """A table in Markdown, and the distance to the floor."""
+    best = max(top.gflop / top.least_s for top in tops)  # GFLOP/s
+    lines = [
+        "| part | GFLOP | median s | least to most s | TFLOP/s | of the ceiling | compile s | "
+        "from cache s |",
+        "| --- " * 8 + "|",
+    ]
+    for row in [*tops, *rows]:
+        lines.append(
+            f"| {row.name} | {row.gflop:.1f} | {row.median_s:.3f} | "
+            f"{row.least_s:.3f} to {row.most_s:.3f} | {row.tflops:.3f} | "
+            f"{row.tflops * 1e3 / best:.0%} | {row.compile_s:.1f} | {row.cached_s:.1f} |"
+        )
+    full = rows[-1]
+    floor = full.gflop / best
+    lines.append("")
+    lines.append(
+        f"The full edit asks for {full.gflop:.0f} GFLOP. At {best / 1e3:.3f} TFLOP/s, the fastest "
+        f"product of this run, that is {floor:.2f} s; it took {full.median_s:.2f} s "
+        f"({full.median_s / floor:.2f} times the floor)."
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Runs the measurements and prints the report."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.sfe_edit",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--repeats", type=int, default=5, help="timed runs after one warm-up")
+    parser.add_argument("--small", action="store_true", help="narrow networks, to try the program")
+    parser.add_argument("--json", type=pathlib.Path, help="also write the rows here")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as cache:
+        jax.config.update("jax_compilation_cache_dir", cache)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        tops = list(ceilings(options.repeats))
+        rows = list(parts(small=options.small, repeats=options.repeats))
+    device = jax.devices()[0]
+    print(f"{device.platform} {device.device_kind}, jax {jax.__version__}, float32, batch 1\n")
+    print(report(tops, rows))
+    if options.json:
+        content = {"device": device.device_kind, "jax": jax.__version__}
+        content["rows"] = [asdict(row) for row in [*tops, *rows]]
+        options.json.write_text(json.dumps(content, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from convert_weights import layouts
+
+SHAPES = {
+    "SAME": [(), (3,)],
+    "CONV": [(2, 3, 5, 4)],
+    "DENSE": [(2, 3)],
+    "CONST": [(2, 3, 4)],
+    "BATCHED_CONV": [(1, 2, 3, 5, 4)],
+    "BATCHED_CONST": [(1, 2, 3, 4)],
+    "IMAGE_BIAS": [(1, 3, 1, 1)],
+    "NOISE": [(1, 1, 4, 5)],
+    "ONE_ELEMENT": [(1,)],
+}
+CASES = [(getattr(layouts, name), shape) for name, shapes in SHAPES.items() for shape in shapes]
+CASES.append((layouts.flattened_dense(2, 3), (5, 4 * 2 * 3)))
+
+
+def test_every_layout_is_tested():
+    defined = {name for name, value in vars(layouts).items() if isinstance(value, layouts.Layout)}
+    assert defined == SHAPES.keys()
+
+
+@pytest.mark.parametrize(("layout", "shape"), CASES, ids=lambda value: str(value)[:40])
+def test_to_official_undoes_to_ours(layout, shape):
+    official = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    back = layout.to_official(np.asarray(layout.to_ours(official)))
+    np.testing.assert_array_equal(back, official, strict=True)
+
+
+def test_conv_moves_outputs_last():
+    official = np.arange(2 * 3 * 5 * 4).reshape(2, 3, 5, 4)
+    assert layouts.CONV.to_ours(official)[4, 3, 2, 1] == official[1, 2, 4, 3]
+
+
+def test_flattened_dense_reads_rows_columns_channels():
+    channels, height, width = 4, 2, 3
+    official = np.arange(5 * channels * height * width).reshape(5, -1)
+    ours = layouts.flattened_dense(height, width).to_ours(official)
+    c, h, w, out = 3, 1, 2, 4
+    assert ours[(h * width + w) * channels + c, out] == official[out, (c * height + h) * width + w]
+
+
+def test_prefixed_puts_the_module_behind_the_collection():
+    entry = layouts.Entry("weight", "params/kernel", layouts.SAME)
+    (moved,) = layouts.prefixed([entry], "mapping.fc0.", "mapping/dense0")
+    assert (moved.key, moved.path) == ("mapping.fc0.weight", "params/mapping/dense0/kernel")
