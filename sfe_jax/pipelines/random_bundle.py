@@ -66,7 +66,9 @@ def random_variables(module: nn.Module, rng: np.random.Generator) -> Variables:
     def draw(path: tuple, leaf: jax.ShapeDtypeStruct) -> Array:
         name, shape = jax.tree_util.keystr(path), leaf.shape
         x = rng.standard_normal(shape, np.float32)
-        if name.endswith("['kernel']") and not _is_equalized(name):
+        if "mapping" in name and "dense" in name:
+            x *= 100  # Undoes the learning-rate multiplier, 0.01.
+        elif name.endswith("['kernel']") and not _is_equalized(name):
             x /= np.sqrt(np.prod(shape[:-1]))
         elif name.endswith(("['scale']", "['var']", "['affine']['bias']")):
             x = 1 + 0.05 * np.abs(x)

@@ -1,8 +1,8 @@
-import jax
 import numpy as np
 import pytest
 
 from sfe_jax.core.errors import ShapeError
+from tests.compiling import jit
 from tests.models.networks import C, as_float64, assert_near, discriminator, draw
 from tests.reference import stylegan2 as reference
 
@@ -11,7 +11,7 @@ IMAGES = draw(4, 16, 16, 3)
 
 def logits(images=IMAGES, c=None, **fields):
     module, variables = discriminator(**fields)
-    return np.asarray(jax.jit(module.apply)(variables, images, c))
+    return np.asarray(jit(module.apply)(variables, images, c))
 
 
 @pytest.mark.parametrize("c_dim", [0, C])

@@ -11,6 +11,7 @@ from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.models.pyramid import StyleHead
 from sfe_jax.pipelines.random_bundle import random_variables
+from tests.compiling import jit
 from tests.models.networks import as_float64, assert_near, draw
 from tests.nn.drawing import variables_of
 from tests.reference import encoders as reference
@@ -29,7 +30,7 @@ def encoder(cls, **fields):
 @cache
 def _program(cls, rows):
     module, variables = encoder(cls, **({"num_styles": rows} if rows else {}))
-    return jax.jit(lambda images, options: module.apply(variables, images, **options))
+    return jit(lambda images, options: module.apply(variables, images, **options))
 
 
 def encode(cls, rows=None, **options):
@@ -82,7 +83,7 @@ def test_pyramid_reads_cars_of_192_by_256():
 
 def test_training_of_encoder_updates_statistics():
     module, variables = encoder(GradualStyleEncoder, num_styles=ROWS)
-    run = jax.jit(lambda v: module.apply(v, IMAGES, train=True, mutable=["batch_stats"])[1])
+    run = jit(lambda v: module.apply(v, IMAGES, train=True, mutable=["batch_stats"])[1])
     name = ("pyramid", "body", "stem", "norm", "mean")
     before, after = variables["batch_stats"], run(variables)["batch_stats"]
     for key in name:
@@ -128,5 +129,5 @@ def test_e4e_has_final_codes_at_last_stage(stage):
 
 def test_e4e_accepts_static_stage():
     module, variables = encoder(E4eEncoder, num_styles=ROWS)
-    rows = jax.jit(lambda: module.apply(variables, IMAGES, stage=2))()
+    rows = jit(lambda: module.apply(variables, IMAGES, stage=2))()
     assert_near(rows, encode(E4eEncoder, ROWS, stage=2))

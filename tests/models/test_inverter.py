@@ -10,6 +10,7 @@ from sfe_jax.models.feature_editor import FeatureFuser
 from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.pipelines.random_bundle import random_variables
+from tests.compiling import jit
 from tests.models.networks import as_float64, assert_near, draw, part
 from tests.reference import encoders as reference
 
@@ -33,7 +34,7 @@ def inverter():
 
 def call(method, *inputs):
     module, variables = inverter()
-    return jax.jit(lambda *inputs: module.apply(variables, *inputs, method=method))(*inputs)
+    return jit(lambda *inputs: module.apply(variables, *inputs, method=method))(*inputs)
 
 
 @cache
@@ -71,7 +72,7 @@ def test_prediction_has_published_size(name, shape):
 
 def test_training_updates_statistics_of_backbone_and_fuser():
     module, variables = inverter()
-    run = jax.jit(lambda v: module.apply(v, IMAGES, OWN, train=True, mutable=["batch_stats"])[1])
+    run = jit(lambda v: module.apply(v, IMAGES, OWN, train=True, mutable=["batch_stats"])[1])
     before, after = variables["batch_stats"], run(variables)["batch_stats"]
     moved = jax.tree.map(lambda a, b: np.abs(np.asarray(a) - b).max() > 0, before, after)
     assert all(jax.tree.leaves(moved))

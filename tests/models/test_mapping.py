@@ -5,6 +5,7 @@ import pytest
 
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.models.mapping import Mapping, normalize_second_moment, truncate
+from tests.compiling import jit
 from tests.models.networks import NUM_WS, C, W, Z, assert_near, draw, generator, part
 from tests.reference import stylegan2 as reference
 
@@ -79,7 +80,7 @@ def test_truncation_changes_rows_below_cutoff():
 
 
 def test_truncation_by_traced_psi_equals_static():
-    traced = jax.jit(lambda psi: codes(draw(2, Z), psi=psi))(jnp.float32(0.7))
+    traced = jit(lambda psi: codes(draw(2, Z), psi=psi))(jnp.float32(0.7))
     assert_near(traced, codes(draw(2, Z), psi=0.7))
 
 

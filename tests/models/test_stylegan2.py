@@ -8,6 +8,7 @@ import pytest
 
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.models.stylegan2 import Partial, blend_feature
+from tests.compiling import jit
 from tests.models.networks import NUM_WS, C, W, Z, assert_near, draw, generator, part
 from tests.reference import stylegan2 as reference
 
@@ -19,7 +20,7 @@ FEATURE = draw(2, 8, 8, 5, seed=1)  # In place of b8.conv1 or b8.conv0.
 def _program(fields, options):
     module, variables = generator(**dict(fields))
 
-    @jax.jit
+    @jit
     def run(key, ws, arrays):
         rngs = None if key is None else {"noise": key}
         return module.apply(
@@ -67,7 +68,7 @@ def test_generator_equals_mapping_then_synthesis():
     module, variables = generator(c_dim=C)
     z, c = draw(2, Z), draw(2, C, seed=1)
     ws = module.apply(variables, z, c, method=lambda m, z, c: m.mapping(z, c, psi=0.7, cutoff=3))
-    image = jax.jit(lambda: module.apply(variables, z, c, psi=0.7, cutoff=3))()
+    image = jit(lambda: module.apply(variables, z, c, psi=0.7, cutoff=3))()
     assert_near(image, synthesize(ws, fields={"c_dim": C})["image"])
 
 
@@ -98,7 +99,7 @@ def test_clamp_bounds_features():
 @cache
 def all_styles():
     module, variables = generator()
-    return jax.jit(lambda: module.apply(variables, WS, method="styles"))()
+    return jit(lambda: module.apply(variables, WS, method="styles"))()
 
 
 def test_styles_have_channels_of_layer_table():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sfe_jax.nn.equalized import EqualizedConv, EqualizedDense, activate
+from tests.compiling import jit
 from tests.nn.drawing import assert_near, draw, variables_of
 from tests.reference import stylegan2 as reference
 
@@ -39,7 +40,7 @@ def test_conv_equals_definition(size, resample):
     module, x = EqualizedConv(5, kernel_size=size, resample=resample), draw(2, 4, 4, 3)
     variables = variables_of(module, x)
     expected = reference.lrelu(reference.conv(x, variables["params"], resample))
-    assert_near(jax.jit(module.apply)(variables, x), expected)
+    assert_near(jit(module.apply)(variables, x), expected)
 
 
 def test_conv_without_bias_has_none():

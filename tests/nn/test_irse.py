@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import pytest
 
 from sfe_jax.nn.irse import DEPTHS, WIDTHS, IRBody, unit_plan
+from tests.compiling import jit
 from tests.nn.drawing import assert_near, draw, variables_of
 from tests.reference import residual
 
@@ -34,7 +35,7 @@ def test_feature_has_published_size_for_pictures_of_256(name):
 def test_body_equals_definition(squeeze_excitation):
     module, x = IRBody((1, 2, 1, 1), (4, 4, 6, 8), squeeze_excitation), draw(1, 16, 16, 3)
     variables = variables_of(module, x)
-    outputs = jax.jit(module.apply)(variables, x)
+    outputs = jit(module.apply)(variables, x)
     strides = (2, 2, 1, 2, 2)
     ends = residual.body(x, variables["params"], variables["batch_stats"], strides)[2:]
     for name, expected in zip(("fine", "middle", "coarse"), ends, strict=True):

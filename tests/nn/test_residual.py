@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sfe_jax.nn.residual import BatchNorm, Conv, Dense, PReLU, ResidualUnit, SqueezeExcitation, Stem
+from tests.compiling import jit
 from tests.nn.drawing import assert_near, draw, variables_of
 from tests.reference import convolution, residual
 
@@ -25,7 +26,7 @@ def test_unit_equals_definition(name):
     variables = variables_of(module, X)
     stats, stride = variables["batch_stats"], options.get("stride", 1)
     expected = residual.unit(X, variables["params"], stats, stride)
-    assert_near(jax.jit(module.apply)(variables, X), expected)
+    assert_near(jit(module.apply)(variables, X), expected)
 
 
 def test_unit_without_projection_has_no_shortcut_weights():

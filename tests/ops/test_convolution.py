@@ -16,6 +16,7 @@ from sfe_jax.ops.convolution import (
     upsample_convolve,
     winograd_convolve,
 )
+from tests.compiling import jit
 from tests.reference import convolution as reference
 
 
@@ -62,18 +63,18 @@ def test_convolve_equals_definition(size, stride):
 @pytest.mark.parametrize("shape", [(1, 4, 4, 3), (2, 5, 7, 6), (3, 1, 2, 1)])
 def test_winograd_equals_definition(shape):
     x, kernel = draw(*shape), draw(3, 3, shape[3], 5)
-    assert_near(jax.jit(winograd_convolve)(x, kernel), reference.same(x, kernel))
+    assert_near(jit(winograd_convolve)(x, kernel), reference.same(x, kernel))
 
 
 def test_winograd_stays_near_direct_form_in_bfloat16():
     x, kernel = draw(1, 8, 8, 32), draw(3, 3, 32, 16)
-    y = jax.jit(winograd_convolve)(jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16))
+    y = jit(winograd_convolve)(jnp.asarray(x, jnp.bfloat16), jnp.asarray(kernel, jnp.bfloat16))
     assert_near(np.asarray(y, np.float32), reference.same(x, kernel), tolerance=0.03)
 
 
 def test_convolve_equals_definition_where_winograd_is_chosen():
     x, kernel = draw(1, 5, 4, WINOGRAD_CHANNELS), draw(3, 3, WINOGRAD_CHANNELS, WINOGRAD_CHANNELS)
-    assert_near(jax.jit(convolve)(x, kernel), reference.same(x, kernel))
+    assert_near(jit(convolve)(x, kernel), reference.same(x, kernel))
 
 
 def test_convolve_subsamples_outputs_of_stride_one():
@@ -110,21 +111,21 @@ def test_transposed_convolve_places_kernel_unflipped_for_impulse():
 @pytest.mark.parametrize("shape", [(2, 4, 4, 3), (1, 3, 5, 3)])
 def test_upsample_convolve_equals_composition(size, shape):
     x, kernel = draw(*shape), draw(size, size, 3, 4)
-    assert_near(jax.jit(upsample_convolve)(x, kernel), reference.upsample(x, kernel))
+    assert_near(jit(upsample_convolve)(x, kernel), reference.upsample(x, kernel))
 
 
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("shape", [(2, 8, 8, 3), (1, 4, 6, 3)])
 def test_downsample_convolve_equals_composition(size, shape):
     x, kernel = draw(*shape), draw(size, size, 3, 4)
-    assert_near(jax.jit(downsample_convolve)(x, kernel), reference.downsample(x, kernel))
+    assert_near(jit(downsample_convolve)(x, kernel), reference.downsample(x, kernel))
 
 
 @pytest.mark.parametrize("resampled", [upsample_convolve, downsample_convolve])
 def test_resampled_convolve_keeps_brightness_inside(resampled):
     kernel = np.zeros((3, 3, 1, 1), np.float32)
     kernel[1, 1] = 1
-    inside = jax.jit(resampled)(jnp.ones((1, 12, 12, 1)), kernel)[0, 3:-3, 3:-3, 0]
+    inside = jit(resampled)(jnp.ones((1, 12, 12, 1)), kernel)[0, 3:-3, 3:-3, 0]
     np.testing.assert_allclose(inside, 1, rtol=1e-6)
 
 
@@ -152,7 +153,7 @@ def plain_convolve(x, kernel):
 def assert_equal_slopes(slopes, form, plain, x_shape, kernel_shape):
     fan_in = np.prod(kernel_shape[:3])
     x, kernel = draw(*x_shape), draw(*kernel_shape, seed=1) / np.sqrt(fan_in, dtype=np.float32)
-    actual, expected = (jax.jit(slopes(f))(x, kernel) for f in (form, plain))
+    actual, expected = (jit(slopes(f))(x, kernel) for f in (form, plain))
     jax.tree.map(partial(assert_near, tolerance=3e-5), actual, expected)
 
 

@@ -1,6 +1,5 @@
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.ops.convolution import convolve, downsample_convolve, upsample_convolve
 from sfe_jax.ops.modulated_conv import demodulation, modulate_weights, modulated_conv
+from tests.compiling import jit
 from tests.reference import convolution as reference
 
 CONVOLUTIONS = {
@@ -37,7 +37,7 @@ def assert_near(actual, expected, tolerance=1e-5):
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_modulated_conv_equals_definition(name, demodulate, size):
     ours, plain = CONVOLUTIONS[name]
-    form = jax.jit(partial(modulated_conv, demodulate=demodulate, convolution=ours))
+    form = jit(partial(modulated_conv, demodulate=demodulate, convolution=ours))
     y = form(*case(size))
     assert_near(y, reference.modulated(*case(size), plain, demodulate))
 
@@ -45,7 +45,7 @@ def test_modulated_conv_equals_definition(name, demodulate, size):
 @pytest.mark.parametrize("demodulate", [True, False])
 def test_modulate_weights_equals_definition(demodulate):
     form = partial(modulate_weights, demodulate=demodulate, convolution=upsample_convolve)
-    y = jax.jit(form)(*case())
+    y = jit(form)(*case())
     assert_near(y, reference.modulated(*case(), reference.upsample, demodulate))
 
 

@@ -1,12 +1,12 @@
 from functools import cache
 
-import jax
 import numpy as np
 import pytest
 
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.perceptual.arcface import ArcFace, identity_similarity
 from sfe_jax.pipelines.random_bundle import random_variables
+from tests.compiling import jit
 
 IMAGES = np.random.default_rng(0).standard_normal((2, 256, 256, 3)).astype(np.float32)
 
@@ -16,7 +16,7 @@ def _program():
     fields = {"depths": (1, 1, 1, 1), "widths": (3, 4, 5, 6), "input_size": 32}
     module = ArcFace(features=8, **fields)
     variables = random_variables(module, np.random.default_rng(1))
-    return jax.jit(lambda images: module.apply(variables, images))
+    return jit(lambda images: module.apply(variables, images))
 
 
 def embed(images=IMAGES):

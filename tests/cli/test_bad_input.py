@@ -1,0 +1,212 @@
+"""Every bad input ends in one line that names the file or the option, and status 2."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sfe_jax.pipelines.bundle import Bundle, save_bundle
+from tests.cli.running import noise, picture, refused, sfe
+from tests.readers.builders import torch_zip
+
+
+@pytest.fixture
+def face(tmp_path):
+    return picture(tmp_path / "face.png")
+
+
+def edit(capsys, weights, source, edit="age=1"):
+    out = source.parent / "out"
+    return refused(capsys, "edit", source, "--weights", weights, "--edit", edit, "-o", out)
+
+
+# Pictures.
+
+
+def test_a_file_that_is_no_picture_is_refused(capsys, psp_weights, tmp_path):
+    path = tmp_path / "face.png"
+    path.write_text("not a picture")
+    assert "face.png: is not a picture that we read" in edit(capsys, psp_weights, path)
+
+
+def test_an_empty_file_is_refused(capsys, psp_weights, tmp_path):
+    path = tmp_path / "face.png"
+    path.touch()
+    assert "face.png: is empty" in edit(capsys, psp_weights, path)
+
+
+def test_a_truncated_jpeg_is_refused(capsys, psp_weights, tmp_path):
+    path = tmp_path / "face.jpg"
+    Image.fromarray(noise(128, 128, 3)).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    assert "face.jpg: is broken or truncated" in edit(capsys, psp_weights, path)
+
+
+@pytest.mark.parametrize("size", [1, 7, 15])
+def test_a_tiny_picture_is_refused(capsys, psp_weights, tmp_path, size):
+    path = tmp_path / "face.png"
+    Image.fromarray(noise(size, size, 3)).save(path)
+    assert f"face.png: is {size} x {size}" in edit(capsys, psp_weights, path)
+
+
+def test_a_picture_of_another_aspect_is_refused(capsys, psp_weights, tmp_path):
+    path = tmp_path / "face.png"
+    Image.fromarray(noise(64, 100, 3)).save(path)
+    message = edit(capsys, psp_weights, path)
+    assert "face.png: is 100 x 64" in message
+    assert "--crop" in message
+
+
+def test_a_missing_picture_is_refused(capsys, psp_weights, tmp_path):
+    assert "gone.png: does not exist" in edit(capsys, psp_weights, tmp_path / "gone.png")
+
+
+def test_an_empty_folder_is_refused(capsys, psp_weights, tmp_path):
+    (tmp_path / "faces").mkdir()
+    assert "faces: holds no picture" in edit(capsys, psp_weights, tmp_path / "faces")
+
+
+@pytest.mark.parametrize("command", [("edit", "-e", "age=1"), ("invert",)])
+def test_no_picture_at_all_is_refused(capsys, psp_weights, tmp_path, command):
+    assert "IMAGE" in refused(capsys, *command, "-w", psp_weights, "-o", tmp_path)
+
+
+def test_nothing_is_written_when_one_of_two_pictures_is_bad(capsys, psp_weights, face, tmp_path):
+    (tmp_path / "bad.png").write_text("not a picture")
+    out = tmp_path / "out"
+    refused(capsys, "edit", face, tmp_path / "bad.png", "-w", psp_weights, "-e", "age=1", "-o", out)
+    assert not out.exists()
+
+
+def save_cmyk(path):
+    Image.fromarray(noise(64, 64, 4), "CMYK").save(path.with_suffix(".jpg"))
+    return path.with_suffix(".jpg")
+
+
+def save_16_bit(path):
+    levels = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16
+    Image.fromarray(levels).save(path)
+    return path
+
+
+def save_palette(path):
+    Image.fromarray(noise(64, 64, 3)).convert("P").save(path)
+    return path
+
+
+def save_alpha(path):
+    Image.fromarray(noise(64, 64, 4)).save(path)
+    return path
+
+
+def save_rotated(path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(noise(64, 64, 3)).save(path.with_suffix(".jpg"), exif=exif)
+    return path.with_suffix(".jpg")
+
+
+SAVERS = [save_cmyk, save_16_bit, save_palette, save_alpha, save_rotated]
+
+
+@pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
+@pytest.mark.parametrize("save", SAVERS, ids=lambda save: save.__name__.removeprefix("save_"))
+def test_unusual_pictures_are_handled(psp_weights, tmp_path, save):
+    path = save(tmp_path / "face.png")
+    assert sfe("invert", path, "-w", psp_weights, "-o", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "face" / "inversion.png").is_file()
+
+
+# Edits.
+
+
+def test_an_unknown_edit_is_refused_with_the_nearest_names(capsys, psp_weights, face):
+    message = edit(capsys, psp_weights, face, "smil=3")
+    assert "edit `smil` is unknown; nearest: smile" in message
+
+
+@pytest.mark.parametrize("text", ["age=old", "age=", "age", "age=1,,2", "age=nan", "age=1:2", "=3"])
+def test_a_strength_that_is_no_number_is_refused(capsys, psp_weights, face, text):
+    assert f"`{text}`" in edit(capsys, psp_weights, face, text)
+
+
+def test_an_edit_whose_file_is_missing_is_refused_with_the_file(capsys, psp_weights, face):
+    message = edit(capsys, psp_weights, face, "rotation=1")
+    assert "rotation.pt" in message
+    assert "--directions" in message
+
+
+def test_an_edit_that_does_not_fit_the_generator_is_refused(capsys, psp_weights, face):
+    message = edit(capsys, psp_weights, face, "black hair=1")
+    assert "edit `black hair` needs channel 479 of layer b64.conv1" in message
+
+
+def test_no_edit_is_refused(capsys, psp_weights, face, tmp_path):
+    message = refused(capsys, "edit", face, "-w", psp_weights, "-o", tmp_path / "out")
+    assert "--edit" in message
+
+
+def test_a_missing_folder_of_directions_is_refused(capsys, psp_weights, face, tmp_path):
+    options = ("-w", psp_weights, "-e", "age=1", "--directions", tmp_path / "gone")
+    assert "gone" in refused(capsys, "edit", face, *options, "-o", tmp_path / "out")
+
+
+def test_a_batch_of_none_is_refused(capsys, psp_weights, face, tmp_path):
+    options = ("-w", psp_weights, "-e", "age=1", "--batch", 0, "-o", tmp_path)
+    assert "--batch is 0" in refused(capsys, "edit", face, *options)
+
+
+def test_an_unwritable_folder_is_refused(capsys, psp_weights, face, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    options = ("-w", psp_weights, "-e", "age=1", "-o", tmp_path / "file")
+    assert "file" in refused(capsys, "edit", face, *options)
+
+
+# Weights.
+
+
+def test_weights_of_a_generator_alone_are_refused(capsys, generator_weights, face):
+    message = edit(capsys, generator_weights, face)
+    assert "generator.safetensors: no 'inverter' in this bundle; it holds generator" in message
+
+
+def test_a_method_is_refused_whose_networks_are_missing(capsys, psp_weights, face, tmp_path):
+    options = ("-w", psp_weights, "--method", "sfe", "-e", "age=1", "-o", tmp_path)
+    message = refused(capsys, "edit", face, *options)
+    assert "no 'inverter' in this bundle; it holds generator, psp" in message
+
+
+def test_official_weights_are_refused_with_the_command_that_converts_them(capsys, face, tmp_path):
+    path = tmp_path / "sfe_editor_light.pt"
+    path.write_bytes(torch_zip({"state_dict": {}}))
+    message = edit(capsys, path, face)
+    assert "sfe_editor_light.pt" in message
+    assert "python -m convert_weights" in message
+
+
+@pytest.mark.parametrize("kept", [0, 4, 5000, -1])
+def test_weights_cut_short_are_refused(capsys, psp_weights, face, tmp_path, kept):
+    path = tmp_path / "short.safetensors"
+    path.write_bytes(psp_weights.read_bytes()[:kept])
+    assert "short.safetensors: not a readable bundle" in edit(capsys, path, face)
+
+
+def test_missing_weights_are_refused(capsys, face, tmp_path):
+    message = edit(capsys, tmp_path / "gone.safetensors", face)
+    assert "gone.safetensors: no such file" in message
+
+
+def test_a_folder_as_weights_is_refused(capsys, face, tmp_path):
+    assert str(tmp_path) in edit(capsys, tmp_path, face)
+
+
+def test_broken_networks_are_refused_when_they_give_no_numbers(
+    capsys, small_bundle, face, tmp_path
+):
+    import jax
+
+    networks = {role: small_bundle.networks[role] for role in ("generator", "psp")}
+    broken = jax.tree.map(lambda x: x * np.float32(np.nan), networks["generator"].variables)
+    networks["generator"] = type(networks["generator"])(networks["generator"].module, broken)
+    path = tmp_path / "nan.safetensors"
+    save_bundle(path, Bundle(networks, small_bundle.directions))
+    assert "non-finite" in edit(capsys, path, face)

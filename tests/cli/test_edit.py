@@ -1,0 +1,191 @@
+import json
+
+import numpy as np
+import pytest
+
+from sfe_jax.cli.options import output_names
+from sfe_jax.core.images import load_aligned
+from sfe_jax.edits.catalogue import FACES
+from sfe_jax.pipelines.bundle import load_bundle
+from sfe_jax.pipelines.editor import Editor
+from tests.cli.running import noise, picture, pixels, sfe
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory):
+    """A picture, and a folder with one of the same name and one that is no picture."""
+    folder = tmp_path_factory.mktemp("faces")
+    picture(folder / "face.png")
+    picture(folder / "more" / "face.png", seed=1)
+    picture(folder / "more" / "deep" / "other.bmp", seed=2)
+    (folder / "more" / "notes.txt").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def edited(sfe_weights, faces, tmp_path_factory):
+    """Two edits in several strengths of three pictures, by the whole of SFE."""
+    out = tmp_path_factory.mktemp("edited")
+    edits = ("--edit", "smile=-3,3", "-e", "age=5", "-e", "smile=1.5")
+    arguments = ("--weights", sfe_weights, *edits, "--batch", 3, "-o", out)
+    assert sfe("edit", faces / "face.png", faces / "more", *arguments) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
+def editor(sfe_weights):
+    return Editor(load_bundle(sfe_weights), directions=FACES)
+
+
+@pytest.fixture(scope="session")
+def inversion(editor, faces):
+    return editor.invert(load_aligned(faces / "face.png", 64)[None])
+
+
+@pytest.fixture(scope="session")
+def records(edited):
+    return json.loads((edited / "edits.json").read_text())
+
+
+# Files.
+
+
+def test_every_picture_has_its_own_folder_even_when_names_repeat(edited):
+    assert {path.name for path in edited.iterdir()} == {"face", "face-2", "other", "edits.json"}
+
+
+def test_a_folder_holds_inversion_edits_and_strips(edited):
+    names = {path.name for path in (edited / "face").iterdir()}
+    singles = {"smile -3.png", "smile +3.png", "smile +1.5.png", "age +5.png"}
+    assert names == {"inversion.png", "smile.png", "age.png"} | singles
+
+
+def test_inversion_is_that_of_the_library(edited, editor, inversion):
+    expected = editor.reconstruct(inversion)[0].astype(int)
+    assert np.abs(pixels(edited / "face" / "inversion.png") - expected).max() <= 1
+
+
+def test_an_edit_is_that_of_the_library(edited, editor, inversion):
+    expected = editor.edit(inversion, "smile", [-3.0])[0, 0].astype(int)
+    assert np.abs(pixels(edited / "face" / "smile -3.png") - expected).max() <= 1
+
+
+def columns_of(strip, count):
+    """The pictures of a strip, from below the captions."""
+    height, width = strip.shape[:2]
+    step = (width - 64) // (count - 1)
+    return [strip[height - 64 :, index * step : index * step + 64] for index in range(count)]
+
+
+def holds(strip, image):
+    """Whether a picture stands somewhere on the lower edge of a strip."""
+    lower = strip[-64:]
+    return any((lower[:, left : left + 64] == image).all() for left in range(lower.shape[1] - 63))
+
+
+@pytest.mark.parametrize("name", ["inversion", "smile -3", "smile +3", "smile +1.5"])
+def test_strip_shows_the_pictures_that_were_saved(edited, name):
+    strip = pixels(edited / "face" / "smile.png")
+    assert holds(strip, pixels(edited / "face" / f"{name}.png"))
+
+
+def test_strip_shows_the_original(edited, faces):
+    assert holds(pixels(edited / "face" / "smile.png"), pixels(faces / "face.png"))
+
+
+# Records.
+
+
+def test_record_names_every_picture(records, faces):
+    names = ["face.png", "more/deep/other.bmp", "more/face.png"]
+    assert [record["image"] for record in records] == [str(faces / name) for name in names]
+
+
+def test_record_names_every_edit_and_its_file(records):
+    strengths = [(edit["edit"], edit["strength"]) for edit in records[0]["edits"]]
+    assert strengths == [("smile", -3), ("smile", 3), ("smile", 1.5), ("age", 5)]
+
+
+def test_files_of_the_record_exist(records, edited):
+    assert all((edited / edit["file"]).is_file() for rec in records for edit in rec["edits"])
+
+
+def test_l2_of_the_record_is_that_of_the_saved_inversion(records, edited, faces):
+    saved = pixels(edited / "face" / "inversion.png").astype(np.float64)
+    expected = np.mean(np.square((saved - pixels(faces / "face.png")) / 127.5))
+    assert records[0]["l2"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_identity_is_recorded_when_the_bundle_has_arcface(records):
+    assert all(-1 <= record["identity"] <= 1 for record in records)
+
+
+def test_method_is_recorded(records):
+    assert {record["method"] for record in records} == {"sfe"}
+
+
+# Other ways to ask.
+
+
+@pytest.fixture
+def edit(psp_weights, tmp_path):
+    """Edits a picture by pSp with more arguments; where the results are."""
+
+    def run(*arguments):
+        source = picture(tmp_path / "face.png")
+        out = tmp_path / "out"
+        assert sfe("edit", source, "-w", psp_weights, *arguments, "-o", out) == 0
+        return out
+
+    return run
+
+
+def test_identity_is_not_recorded_without_arcface(edit):
+    (record,) = json.loads((edit("-e", "age=1") / "edits.json").read_text())
+    assert "identity" not in record
+
+
+def test_a_range_of_strengths_is_spread(edit):
+    out = edit("-e", "age=-2:2:3")
+    assert {path.name for path in (out / "face").glob("age *")} == {
+        "age -2.png",
+        "age +0.png",
+        "age +2.png",
+    }
+
+
+def test_a_strength_beyond_the_documented_range_is_warned_of(edit, capsys):
+    edit("-e", "age=99")
+    assert "warning: strength 99 of edit `age`" in capsys.readouterr().err
+
+
+def test_compilation_is_announced(edit, capsys):
+    edit("-e", "age=1")
+    assert "compiling" in capsys.readouterr().err
+
+
+def test_an_own_direction_is_used_under_the_name_of_its_file(edit, tmp_path):
+    np.save(tmp_path / "happy.npy", np.ones((1, 32), np.float32))
+    out = edit("-e", "happy=1", "--directions", tmp_path / "happy.npy")
+    assert (out / "face" / "happy +1.png").is_file()
+
+
+def test_a_picture_that_is_not_square_is_cropped_when_asked(psp_weights, tmp_path):
+    from PIL import Image
+
+    Image.fromarray(noise(64, 90, 3)).save(tmp_path / "wide.png")
+    arguments = ("-w", psp_weights, "-e", "age=1", "--crop", "-o", tmp_path / "out")
+    assert sfe("edit", tmp_path / "wide.png", *arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("stems", "names"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "a"], ["a", "a-2", "a-3"]),
+        (["a", "a-2", "a"], ["a", "a-2", "a-3"]),
+        (["a", "a", "a-2"], ["a", "a-2", "a-2-2"]),
+    ],
+)
+def test_output_names_never_repeat(stems, names, tmp_path):
+    assert list(output_names(tmp_path / f"{stem}.png" for stem in stems)) == names

@@ -1,0 +1,52 @@
+import json
+
+import numpy as np
+import pytest
+
+from tests.cli.running import picture, pixels, sfe
+
+
+@pytest.fixture(scope="session")
+def inverted(psp_weights, tmp_path_factory):
+    """Three pictures in batches of two."""
+    folder, out = tmp_path_factory.mktemp("faces"), tmp_path_factory.mktemp("inverted")
+    for index in range(3):
+        picture(folder / f"face{index}.png", seed=index)
+    assert sfe("invert", folder, "-w", psp_weights, "--batch", 2, "-o", out) == 0
+    return out
+
+
+@pytest.mark.parametrize("name", ["face0", "face1", "face2"])
+def test_every_picture_has_inversion_comparison_and_codes(inverted, name):
+    names = {path.name for path in (inverted / name).iterdir()}
+    assert names == {"inversion.png", "comparison.png", "ws.npy"}
+
+
+def test_codes_have_one_row_per_layer(inverted):
+    assert np.load(inverted / "face2" / "ws.npy").shape == (1, 10, 32)
+
+
+def test_codes_differ_between_pictures(inverted):
+    first, last = (np.load(inverted / f"face{index}" / "ws.npy") for index in (0, 2))
+    assert np.abs(first - last).max() > 1e-4
+
+
+def test_records_have_l2_of_every_picture(inverted):
+    records = json.loads((inverted / "inversions.json").read_text())
+    assert [record["l2"] > 0 for record in records] == [True] * 3
+
+
+def test_codes_generate_the_inversion_again(inverted, psp_weights, tmp_path):
+    """pSp shows its codes alone; `sfe generate` rounds half a level higher."""
+    codes = inverted / "face1" / "ws.npy"
+    assert sfe("generate", "-w", psp_weights, "--ws", codes, "-o", tmp_path) == 0
+    found = pixels(tmp_path / "code0000.png").astype(int)
+    assert np.abs(found - pixels(inverted / "face1" / "inversion.png")).max() <= 1
+
+
+def test_the_method_can_be_chosen(sfe_weights, tmp_path):
+    face = picture(tmp_path / "face.png")
+    arguments = ("-w", sfe_weights, "--method", "psp", "-o", tmp_path / "out")
+    assert sfe("invert", face, *arguments) == 0
+    (record,) = json.loads((tmp_path / "out" / "inversions.json").read_text())
+    assert record["method"] == "psp"
