@@ -1,10 +1,8 @@
 """What commands say: progress, compilation, warnings, errors; on standard error."""
 
-import contextlib
 import os
 import pathlib
 import sys
-import time
 import warnings
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -20,9 +18,6 @@ from rich.progress import (
 )
 
 Item = TypeVar("Item")
-
-COMPILE_NOTICE_SECONDS = 2.0
-"""Waits longer than this deserve a word."""
 
 
 def console() -> Console:
@@ -63,15 +58,9 @@ def progress(items: Iterable[Item], what: str, *, total: int | None = None) -> I
         yield from bar.track(items, total=total, description=what)
 
 
-@contextlib.contextmanager
-def first_call(what: str) -> Iterator[None]:
-    """Says that the first call of a program compiles it, and afterwards how long that took."""
-    start = time.perf_counter()
-    say(f"{what}: compiling (kept for the next time)")
-    yield
-    seconds = time.perf_counter() - start
-    if seconds > COMPILE_NOTICE_SECONDS:
-        say(f"{what}: ready after {seconds:.1f} s")
+def announce_compilation() -> None:
+    """Says that the first picture takes longer."""
+    say("compiling with the first picture; the programs are kept for the next time")
 
 
 def cache_folder() -> pathlib.Path:

@@ -1,7 +1,7 @@
 """`sfe edit`: invert photographs and edit them."""
 
 import pathlib
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -18,10 +18,62 @@ from sfe_jax.cli.options import (
 )
 from sfe_jax.core.errors import OptionError
 
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sfe_jax.edits.operands import Operands
+    from sfe_jax.pipelines.editor import Editor
+
+    Request = tuple[str, Operands, tuple[float, ...]]  # Name, arrays and strengths of an edit.
+
 Edits = Annotated[
     tyro.conf.UseAppendAction[tuple[str, ...]],
     tyro.conf.arg(aliases=["-e"], metavar="NAME=STRENGTH[,...]"),
 ]
+
+
+def _merge_requests(texts: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
+    """Name -> strengths; an edit that is given twice has the strengths of both."""
+    from sfe_jax.edits.parsing import parse_edit
+
+    merged: dict[str, tuple[float, ...]] = {}
+    for name, strengths in map(parse_edit, texts):
+        merged[name] = tuple(dict.fromkeys((*merged.get(name, ()), *strengths)))
+    return merged
+
+
+def _edit_picture(
+    editor: "Editor", picture: "np.ndarray", requests: "list[Request]", folder: pathlib.Path
+) -> dict[str, Any]:
+    """Inverts one picture, makes all its edits, and writes them to `folder`.
+
+    Args:
+        editor: Knows the edits.
+        picture: uint8 [R, R, 3].
+        requests: Name, arrays and strengths of every edit.
+        folder: Where the pictures go.
+
+    Returns:
+        Scores of the inversion, and the file of every edit.
+    """
+    from sfe_jax.core.images import save_image, strip
+    from sfe_jax.pipelines.scores import score_pictures
+
+    inversion = editor.invert(picture[None])
+    reconstruction = editor.reconstruct(inversion)
+    record: dict[str, Any] = score_pictures(editor.bundle, picture[None], reconstruction)[0]
+    save_image(folder / "inversion.png", reconstruction[0])
+    record["edits"] = []
+    for name, operands, strengths in requests:
+        edited = editor.edit(inversion, operands, strengths)[0]
+        labels = [f"{name} {strength:+g}" for strength in strengths]
+        for label, strength, result in zip(labels, strengths, edited, strict=True):
+            save_image(folder / f"{label}.png", result)
+            file = f"{folder.name}/{label}.png"
+            record["edits"].append({"edit": name, "strength": strength, "file": file})
+        row = [picture, reconstruction[0], *edited]
+        save_image(folder / f"{name}.png", strip(row, ["original", "inversion", *labels]))
+    return record
 
 
 def edit(
@@ -58,21 +110,15 @@ def edit(
         batch: Pictures computed together.
         crop: Take the centre square of photographs that are not square.
     """
-    from sfe_jax.edits.parsing import parse_edit
-
     if not edit:
         raise OptionError("no --edit given; write for example --edit smile=3, or use `sfe invert`")
-    strengths_of: dict[str, tuple[float, ...]] = {}  # An edit given twice makes one strip.
-    for name, strengths in map(parse_edit, edit):
-        strengths_of[name] = strengths_of.get(name, ()) + strengths
-    requests = list(strengths_of.items())
+    parsed = _merge_requests(edit)
 
-    from sfe_jax.cli.console import first_call, progress, say
+    from sfe_jax.cli.console import announce_compilation, progress, say
     from sfe_jax.cli.report import describe_scores, write_json
-    from sfe_jax.core.images import load_aligned, save_image, strip
+    from sfe_jax.core.images import load_aligned
     from sfe_jax.edits.catalogue import find
     from sfe_jax.edits.direction import strength_warning
-    from sfe_jax.pipelines.scores import score_pictures
 
     paths = list_pictures(images)
     editor = open_editor(
@@ -83,39 +129,21 @@ def edit(
         domain=domain,
         directions=directions,
     )
-    prepared = {name: editor.operands(name) for name, _ in requests}
-    for name, strengths in requests:
+    requests = [(name, editor.operands(name), strengths) for name, strengths in parsed.items()]
+    for name, strengths in parsed.items():
         direction = find(name, editor.directions)
         for warning in filter(None, (strength_warning(direction, s) for s in strengths)):
             say(f"warning: {warning}")
-    pictures = [load_aligned(path, editor.resolution, crop=crop)[None] for path in paths]
+    for path in paths:  # A bad picture is better found before the work than in its midst.
+        load_aligned(path, editor.resolution, crop=crop)
 
-    with first_call("inversion and edit"):
-        warm = editor.invert(pictures[0])
-        editor.reconstruct(warm)
-        editor.edit(warm, prepared[requests[0][0]], requests[0][1][:1])
-
+    announce_compilation()
     records = []
-    names = list(output_names(paths))
-    work = list(zip(paths, names, pictures, strict=True))
-    for path, name, picture in progress(work, "editing", total=len(work)):
-        inversion = editor.invert(picture)
-        reconstruction = editor.reconstruct(inversion)
-        scores = score_pictures(editor.bundle, picture, reconstruction)[0]
-        folder = out / name
-        save_image(folder / "inversion.png", reconstruction[0])
-        record = {"image": str(path), "method": editor.method_name, **scores, "edits": []}
-        for edit_name, strengths in requests:
-            edited = editor.edit(inversion, prepared[edit_name], strengths)[0]
-            for strength, result in zip(strengths, edited, strict=True):
-                file = folder / f"{edit_name} {strength:+g}.png"
-                save_image(file, result)
-                record["edits"].append(
-                    {"edit": edit_name, "strength": strength, "file": str(file.relative_to(out))}
-                )
-            labels = ["original", "inversion", *(f"{edit_name} {s:+g}" for s in strengths)]
-            row = [picture[0], reconstruction[0], *edited]
-            save_image(folder / f"{edit_name}.png", strip(row, labels))
-        say(f"{path}: {describe_scores(scores)}, pictures in {folder}")
-        records.append(record)
-    write_json(out / "edits.json", records)
+    work = list(zip(paths, output_names(paths), strict=True))
+    for path, name in progress(work, "editing", total=len(work)):
+        picture = load_aligned(path, editor.resolution, crop=crop)
+        record = _edit_picture(editor, picture, requests, out / name)
+        say(f"{path}: {describe_scores(record)}, pictures in {out / name}")
+        records.append({"image": str(path), "method": editor.method_name, **record})
+        write_json(out / "edits.json", records)
+    say(f"wrote {out / 'edits.json'}")

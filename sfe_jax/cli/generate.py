@@ -2,7 +2,7 @@
 
 import pathlib
 import re
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -78,7 +78,7 @@ def generate(
     import jax
     import numpy as np
 
-    from sfe_jax.cli.console import first_call, prepare_jax, progress, say
+    from sfe_jax.cli.console import announce_compilation, prepare_jax, progress, say
     from sfe_jax.core.images import grid, save_image, to_uint8
     from sfe_jax.pipelines.bundle import load_bundle
 
@@ -116,8 +116,7 @@ def generate(
         images = np.asarray(synthesize(network.variables, codes[filled], noise_seeds))
         return to_uint8(images[: len(codes[rows])], offset=128.0)
 
-    with first_call("generator"):
-        pictures(slice(0, batch))
+    announce_compilation()
     stem = "seed" if ws is None else "code"
     sheet = []
     starts = range(0, len(codes), batch)
@@ -163,7 +162,7 @@ def read_codes(path: pathlib.Path, num_ws: int, w_dim: int) -> "np.ndarray":
 
     from sfe_jax.readers import read
 
-    content = read(path)
+    content: Any = read(path)
     if isinstance(content, dict) and len(content) == 1:
         content = next(iter(content.values()))
     wanted = f"[N, {num_ws}, {w_dim}], [{num_ws}, {w_dim}] or [N, {w_dim}]"

@@ -42,23 +42,25 @@ def invert(
     """
     import numpy as np
 
-    from sfe_jax.cli.console import first_call, progress, say
+    from sfe_jax.cli.console import announce_compilation, progress, say
     from sfe_jax.cli.report import describe_scores, write_json
     from sfe_jax.core.images import load_aligned, save_image, strip
     from sfe_jax.pipelines.scores import score_pictures
 
     paths = list_pictures(images)
     editor = open_editor(weights, method=method, precision=precision, batch=batch)
-    pictures = [load_aligned(path, editor.resolution, crop=crop) for path in paths]
-    with first_call("inversion"):
-        editor.reconstruct(editor.invert(pictures[0][None]))
+    for path in paths:  # A bad picture is better found before the work than in its midst.
+        load_aligned(path, editor.resolution, crop=crop)
 
+    announce_compilation()
     records = []
     names = list(output_names(paths))
     starts = range(0, len(paths), batch)
     for start in progress(starts, "inverting", total=len(starts)):
         rows = slice(start, start + batch)
-        originals = np.stack(pictures[rows])
+        originals = np.stack(
+            [load_aligned(path, editor.resolution, crop=crop) for path in paths[rows]]
+        )
         inversion = editor.invert(originals)
         results = editor.reconstruct(inversion)
         scores = score_pictures(editor.bundle, originals, results)
@@ -70,4 +72,5 @@ def invert(
             np.save(folder / "ws.npy", np.asarray(inversion.ws[index : index + 1]))
             say(f"{path}: {describe_scores(scores[index])}, pictures in {folder}")
             records.append({"image": str(path), "method": editor.method_name, **scores[index]})
-    write_json(out / "inversions.json", records)
+        write_json(out / "inversions.json", records)
+    say(f"wrote {out / 'inversions.json'}")

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from sfe_jax.cli.console import say
-
 
 def describe_scores(scores: dict[str, float]) -> str:
     """Scores in a few words, such as "L2 0.0021, identity 0.93"."""
@@ -25,4 +23,3 @@ def write_json(path: pathlib.Path, content: Any) -> None:
         return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
     path.write_text(json.dumps(content, indent=2, default=plain) + "\n")
-    say(f"wrote {path}")

@@ -7,7 +7,7 @@ stylegan2-pytorch model.py, whose generator is the same network under other name
 import math
 from collections.abc import Mapping as MappingType
 from functools import partial
-from typing import Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import flax.linen as nn
 import jax
@@ -66,7 +66,7 @@ class Partial(NamedTuple):
 class SynthesisOutput(TypedDict):
     """What a synthesis returns."""
 
-    image: Array | None  # [N, R, R, 3], float32, never clipped; None before the first ToRGB.
+    image: Any  # [N, R, R, 3], float32, never clipped; None before the first ToRGB.
     features: dict[str, Array]  # Layer name -> [N, r, r, C], before any replacement.
 
 

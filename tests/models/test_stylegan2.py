@@ -123,8 +123,9 @@ def test_style_of_layer_reads_its_row_alone():
 # Stopping and going on.
 
 
-@pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
-@pytest.mark.parametrize("resolution", [4, 8])
+@pytest.mark.parametrize(
+    ("resolution", "architecture"), [(4, "skip"), (8, "skip"), (8, "resnet"), (8, "orig")]
+)
 def test_going_on_after_stop_equals_one_pass(resolution, architecture):
     fields = {"architecture": architecture}
     lower = synthesize(fields=fields, stop_at=resolution)
