@@ -78,42 +78,50 @@ def test_nothing_is_written_when_one_of_two_pictures_is_bad(capsys, psp_weights,
 
 
 def save_cmyk(path):
-    Image.fromarray(noise(64, 64, 4), "CMYK").save(path.with_suffix(".jpg"))
-    return path.with_suffix(".jpg")
+    Image.fromarray(noise(64, 64, 3)).convert("CMYK").save(path.with_suffix(".jpg"))
 
 
 def save_16_bit(path):
     levels = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16
     Image.fromarray(levels).save(path)
-    return path
 
 
 def save_palette(path):
     Image.fromarray(noise(64, 64, 3)).convert("P").save(path)
-    return path
 
 
 def save_alpha(path):
     Image.fromarray(noise(64, 64, 4)).save(path)
-    return path
 
 
 def save_rotated(path):
     exif = Image.Exif()
     exif[274] = 6
     Image.fromarray(noise(64, 64, 3)).save(path.with_suffix(".jpg"), exif=exif)
-    return path.with_suffix(".jpg")
 
 
-SAVERS = [save_cmyk, save_16_bit, save_palette, save_alpha, save_rotated]
+SAVERS = {
+    "cmyk": save_cmyk,
+    "16-bit": save_16_bit,
+    "palette": save_palette,
+    "alpha": save_alpha,
+    "rotated": save_rotated,
+}
 
 
-@pytest.mark.filterwarnings("ignore:'mode' parameter:DeprecationWarning")
-@pytest.mark.parametrize("save", SAVERS, ids=lambda save: save.__name__.removeprefix("save_"))
-def test_unusual_pictures_are_handled(psp_weights, tmp_path, save):
-    path = save(tmp_path / "face.png")
-    assert sfe("invert", path, "-w", psp_weights, "-o", tmp_path / "out") == 0
-    assert (tmp_path / "out" / "face" / "inversion.png").is_file()
+@pytest.fixture(scope="module")
+def unusual(psp_weights, tmp_path_factory):
+    """Inversions of one picture of every unusual sort, by its name."""
+    folder, out = tmp_path_factory.mktemp("unusual"), tmp_path_factory.mktemp("inverted")
+    for name, save in SAVERS.items():
+        save(folder / f"{name}.png")
+    assert sfe("invert", folder, "-w", psp_weights, "-o", out) == 0
+    return out
+
+
+@pytest.mark.parametrize("name", SAVERS)
+def test_unusual_pictures_are_handled(unusual, name):
+    assert (unusual / name / "inversion.png").is_file()
 
 
 # Edits.

@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 
 import numpy as np
@@ -70,13 +72,6 @@ def test_an_edit_is_that_of_the_library(edited, editor, inversion):
     assert np.abs(pixels(edited / "face" / "smile -3.png") - expected).max() <= 1
 
 
-def columns_of(strip, count):
-    """The pictures of a strip, from below the captions."""
-    height, width = strip.shape[:2]
-    step = (width - 64) // (count - 1)
-    return [strip[height - 64 :, index * step : index * step + 64] for index in range(count)]
-
-
 def holds(strip, image):
     """Whether a picture stands somewhere on the lower edge of a strip."""
     lower = strip[-64:]
@@ -127,47 +122,42 @@ def test_method_is_recorded(records):
 # Other ways to ask.
 
 
-@pytest.fixture
-def edit(psp_weights, tmp_path):
-    """Edits a picture by pSp with more arguments; where the results are."""
+@pytest.fixture(scope="session")
+def other(psp_weights, tmp_path_factory):
+    """A range, a strength beyond its range and an own direction, by pSp; results and words."""
+    folder = tmp_path_factory.mktemp("other")
+    np.save(folder / "happy.npy", np.ones((1, 32), np.float32))
+    edits = ("-e", "age=-2:2:3", "-e", "smile=99", "-e", "happy=1")
+    options = ("-w", psp_weights, "--directions", folder / "happy.npy", "-o", folder / "out")
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert sfe("edit", picture(folder / "face.png"), *options, *edits) == 0
+    return folder / "out", said.getvalue()
 
-    def run(*arguments):
-        source = picture(tmp_path / "face.png")
-        out = tmp_path / "out"
-        assert sfe("edit", source, "-w", psp_weights, *arguments, "-o", out) == 0
-        return out
 
-    return run
-
-
-def test_identity_is_not_recorded_without_arcface(edit):
-    (record,) = json.loads((edit("-e", "age=1") / "edits.json").read_text())
+def test_identity_is_not_recorded_without_arcface(other):
+    (record,) = json.loads((other[0] / "edits.json").read_text())
     assert "identity" not in record
 
 
-def test_a_range_of_strengths_is_spread(edit):
-    out = edit("-e", "age=-2:2:3")
-    assert {path.name for path in (out / "face").glob("age *")} == {
-        "age -2.png",
-        "age +0.png",
-        "age +2.png",
-    }
+def test_a_range_of_strengths_is_spread(other):
+    names = {path.name for path in (other[0] / "face").glob("age *")}
+    assert names == {"age -2.png", "age +0.png", "age +2.png"}
 
 
-def test_a_strength_beyond_the_documented_range_is_warned_of(edit, capsys):
-    edit("-e", "age=99")
-    assert "warning: strength 99 of edit `age`" in capsys.readouterr().err
+def test_a_strength_beyond_the_documented_range_is_warned_of(other):
+    assert "warning: strength 99 of edit `smile`" in other[1]
 
 
-def test_compilation_is_announced(edit, capsys):
-    edit("-e", "age=1")
-    assert "compiling" in capsys.readouterr().err
+def test_compilation_is_announced(other):
+    assert "compiling" in other[1]
 
 
-def test_an_own_direction_is_used_under_the_name_of_its_file(edit, tmp_path):
-    np.save(tmp_path / "happy.npy", np.ones((1, 32), np.float32))
-    out = edit("-e", "happy=1", "--directions", tmp_path / "happy.npy")
-    assert (out / "face" / "happy +1.png").is_file()
+def test_progress_is_shown(other):
+    assert "editing" in other[1]
+
+
+def test_an_own_direction_is_used_under_the_name_of_its_file(other):
+    assert (other[0] / "face" / "happy +1.png").is_file()
 
 
 def test_a_picture_that_is_not_square_is_cropped_when_asked(psp_weights, tmp_path):

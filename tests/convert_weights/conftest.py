@@ -9,6 +9,6 @@ from tests.convert_weights.official import files
 def official_folder(tmp_path_factory):
     """A folder with one small official file of every kind."""
     folder = tmp_path_factory.mktemp("official")
-    for name, (content, _) in files().items():
+    for name, content in files().items():
         (folder / name).write_bytes(content)
     return folder

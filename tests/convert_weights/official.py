@@ -170,7 +170,7 @@ def persistent_bytes(networks):
 
 
 def files():
-    """One small official file of every kind: file name -> (its bytes, its kind)."""
+    """One small official file of every kind: file name -> its bytes."""
     psp_types = {
         "psp": "GradualStyleEncoder",
         "psp w": "BackboneEncoderUsingLastLayerIntoW",
@@ -185,7 +185,6 @@ def files():
         }
         for name, encoder_type in psp_types.items()
     }
-    kinds = dict.fromkeys(contents, "psp")
     contents["e4e.pt"] = {
         "state_dict": state_of("e4e", "encoder."),
         "latent_avg": rows,
@@ -202,11 +201,9 @@ def files():
     contents["sfe_editor.pt"] = {"state_dict": {**state_of("inverter", "inverter."), **editor}}
     contents["sfe_inverter.pt"] = {"state_dict": state_of("inverter", "encoder.")}
     contents["arcface.pth"] = state_of("arcface")
-    others = contents.keys() - kinds.keys()
-    kinds |= {name: name.partition(".")[0].replace("_", "-") for name in others}
-    found = {name: (torch_bytes(content), kinds[name]) for name, content in contents.items()}
+    found = {name: torch_bytes(content) for name, content in contents.items()}
     ada, arguments = state_of("ada"), {"synthesis_kwargs": {"conv_clamp": 256}}
     discriminator = state_of("ada discriminator"), {"conv_clamp": 256}
     networks = {"G_ema": (ada, arguments), "G": (ada, arguments), "D": discriminator}
-    found["stylegan2.pkl"] = (persistent_bytes(networks), "stylegan2-ada")
+    found["stylegan2.pkl"] = persistent_bytes(networks)
     return found

@@ -3,9 +3,19 @@ import pytest
 from convert_weights.kinds import by_name, detect
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.readers import Record, read
-from tests.convert_weights.official import files, state_of
+from tests.convert_weights.official import state_of
 
-CASES = {name: kind for name, (_, kind) in files().items()}
+CASES = {
+    "psp.pt": "psp",
+    "psp w.pt": "psp",
+    "psp w plus.pt": "psp",
+    "e4e.pt": "e4e",
+    "rosinality.pt": "rosinality",
+    "sfe_editor.pt": "sfe-editor",
+    "sfe_inverter.pt": "sfe-inverter",
+    "arcface.pth": "arcface",
+    "stylegan2.pkl": "stylegan2-ada",
+}
 
 STATES = {
     "ada": "stylegan2-ada-generator",

@@ -42,22 +42,22 @@ ALONE = {
 
 @pytest.fixture(scope="session")
 def bundles(official_folder):
-    """Path of the bundle of each file of `ALONE`, written by the command."""
+    """The bundle of each file of `ALONE`, written by the command."""
     for name in ALONE:
         out = official_folder / f"{name}.safetensors"
         assert main([str(official_folder / name), "-o", str(out)]) == 0
-    return official_folder
+    return {name: load_bundle(official_folder / f"{name}.safetensors") for name in ALONE}
 
 
 @pytest.mark.parametrize("name", ALONE)
 def test_bundle_holds_the_networks_of_a_file(bundles, name):
-    held = set(load_bundle(bundles / f"{name}.safetensors").networks)
+    held = set(bundles[name].networks)
     assert held == ALONE[name].keys()
 
 
 @pytest.mark.parametrize("name", ALONE)
 def test_bundle_holds_every_bit_of_a_file(bundles, name):
-    bundle = load_bundle(bundles / f"{name}.safetensors")
+    bundle = bundles[name]
     for role, family in ALONE[name].items():
         found = flatten(bundle.networks[role].variables)
         for path, value in flatten(variables_of(family)).items():
@@ -68,29 +68,29 @@ def test_bundle_holds_every_bit_of_a_file(bundles, name):
 @pytest.mark.parametrize("name", ["psp.pt", "psp w plus.pt", "e4e.pt"])
 def test_encoder_of_all_rows_has_the_average_of_its_file(bundles, name):
     role = name.partition(" ")[0].partition(".")[0]
-    network = load_bundle(bundles / f"{name}.safetensors").network(role)
+    network = bundles[name].network(role)
     expected = np.tile(average(2), (ROWS, 1))
     np.testing.assert_array_equal(network.variables["buffers"]["w_avg"], expected)
 
 
 def test_encoder_of_one_code_has_the_average_of_its_file(bundles):
-    network = load_bundle(bundles / "psp w.pt.safetensors").network("psp")
+    network = bundles["psp w.pt"].network("psp")
     np.testing.assert_array_equal(network.variables["buffers"]["w_avg"], average(2))
 
 
 def test_generator_of_rosinality_has_the_average_of_its_file(bundles):
-    network = load_bundle(bundles / "rosinality.pt.safetensors").network("generator")
+    network = bundles["rosinality.pt"].network("generator")
     np.testing.assert_array_equal(network.variables["buffers"]["mapping"]["w_avg"], average())
 
 
 def test_clamp_is_read_from_the_arguments_of_an_nvidia_pickle(bundles):
-    bundle = load_bundle(bundles / "stylegan2.pkl.safetensors")
+    bundle = bundles["stylegan2.pkl"]
     assert [net.module.conv_clamp for net in bundle.networks.values()] == [256, 256, 256]
 
 
-def test_bundle_names_its_source_and_digest(bundles):
-    (source,) = load_bundle(bundles / "rosinality.pt.safetensors").sources
-    digest = hashlib.sha256((bundles / "rosinality.pt").read_bytes()).hexdigest()
+def test_bundle_names_its_source_and_digest(bundles, official_folder):
+    (source,) = bundles["rosinality.pt"].sources
+    digest = hashlib.sha256((official_folder / "rosinality.pt").read_bytes()).hexdigest()
     assert (source.name, source.sha256) == ("rosinality.pt", digest)
 
 
@@ -102,9 +102,14 @@ def write_safetensors(path, state):
     safetensors.numpy.save_file(state, path, {"format": "pt"})
 
 
-@pytest.mark.parametrize("name", ["ada", "ada conditional", "ada discriminator", "rosinality"])
 @pytest.mark.parametrize(
-    ("suffix", "write"), [(".npz", write_npz), (".safetensors", write_safetensors)]
+    ("name", "suffix", "write"),
+    [
+        ("ada", ".npz", write_npz),
+        ("ada conditional", ".safetensors", write_safetensors),
+        ("ada discriminator", ".npz", write_npz),
+        ("rosinality", ".safetensors", write_safetensors),
+    ],
 )
 def test_bare_state_dict_is_converted_from_plain_arrays(tmp_path, name, suffix, write):
     write(tmp_path / f"net{suffix}", state_of(name))
@@ -167,19 +172,19 @@ def test_sfe_bundle_names_every_source(sfe_bundle):
 
 @pytest.mark.parametrize("layout", ["stylegan2-ada", "rosinality"])
 def test_exported_generator_converts_back_to_the_same_bundle(bundles, tmp_path, layout):
-    bundle = bundles / "rosinality.pt.safetensors"
+    bundle = bundles["rosinality.pt"]
     state, back = tmp_path / "state.safetensors", tmp_path / "back.safetensors"
-    assert main(["export", str(bundle), "--layout", layout, "-o", str(state)]) == 0
+    assert main(["export", bundle.path, "--layout", layout, "-o", str(state)]) == 0
     assert main([str(state), "-o", str(back)]) == 0
     found = flatten(load_bundle(back).network("generator").variables)
-    for path, value in flatten(load_bundle(bundle).network("generator").variables).items():
+    for path, value in flatten(bundle.network("generator").variables).items():
         np.testing.assert_array_equal(found[path], value, err_msg=path)
 
 
 def test_export_overwrites_nothing_when_it_is_refused(bundles, tmp_path):
     out = tmp_path / "state.safetensors"
     out.write_text("precious")
-    arguments = ["export", str(bundles / "stylegan2.pkl.safetensors"), "--layout", "rosinality"]
+    arguments = ["export", bundles["stylegan2.pkl"].path, "--layout", "rosinality"]
     assert main([*arguments, "-o", str(out)]) == 2
     assert out.read_text() == "precious"
 

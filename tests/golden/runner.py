@@ -128,7 +128,7 @@ def _discriminator_outputs(discriminator: Network, expected: dict[str, np.ndarra
     labels = expected.get("c")
     c = jnp.asarray(labels) if labels is not None and labels.size else None
     images = to_nhwc(expected["d_input"])
-    logits = discriminator.module.apply(discriminator.variables, images, c)
+    logits = jax.jit(discriminator.module.apply)(discriminator.variables, images, c)
     return {"d_logits": np.asarray(logits)}
 
 

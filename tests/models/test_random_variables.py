@@ -6,22 +6,25 @@ from sfe_jax.pipelines.random_bundle import random_variables, small_modules
 
 
 def kernels(role):
+    """Kernels of at least 1,000 numbers, by name."""
     variables = random_variables(small_modules()[role], np.random.default_rng(0))
     flat, _ = jax.tree_util.tree_flatten_with_path(variables["params"])
-    return {jax.tree_util.keystr(path): np.asarray(x) for path, x in flat if "kernel" in str(path)}
+    named = {jax.tree_util.keystr(path): np.asarray(x) for path, x in flat if x.size >= 1000}
+    return {name: x for name, x in named.items() if name.endswith("['kernel']")}
 
 
 @pytest.mark.parametrize("role", ["generator", "discriminator"])
 def test_kernels_have_unit_variance_where_the_layer_scales_them(role):
-    wide = [kernel.std() for kernel in kernels(role).values() if kernel.size >= 1000]
-    np.testing.assert_allclose(wide, 1, atol=0.1)  # Four standard errors of 1,000 draws.
+    deviations = [x.std() for name, x in kernels(role).items() if "mapping" not in name]
+    np.testing.assert_allclose(deviations, 1, atol=0.1)  # Four standard errors of 1,000 draws.
+
+
+def test_kernels_of_mapping_undo_its_learning_rate():
+    deviations = [x.std() for name, x in kernels("generator").items() if "mapping" in name]
+    np.testing.assert_allclose(deviations, 1 / 0.01, rtol=0.1)
 
 
 @pytest.mark.parametrize("role", ["inverter", "feature_editor"])
 def test_kernels_have_unit_gain_where_the_layer_does_not(role):
-    gains = [
-        kernel.std() * np.sqrt(np.prod(kernel.shape[:-1]))
-        for kernel in kernels(role).values()
-        if kernel.size >= 1000
-    ]
+    gains = [x.std() * np.sqrt(np.prod(x.shape[:-1])) for x in kernels(role).values()]
     np.testing.assert_allclose(gains, 1, atol=0.1)

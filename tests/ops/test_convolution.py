@@ -7,11 +7,14 @@ import pytest
 
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.ops.convolution import (
+    PATCH_PIXELS,
     RESAMPLE_FILTER,
     WINOGRAD_CHANNELS,
+    WINOGRAD_SIZES,
     convolve,
     dilated_transposed_convolve,
     downsample_convolve,
+    patch_convolve,
     phased_transposed_convolve,
     upsample_convolve,
     winograd_convolve,
@@ -72,9 +75,36 @@ def test_winograd_stays_near_direct_form_in_bfloat16():
     assert_near(np.asarray(y, np.float32), reference.same(x, kernel), tolerance=0.03)
 
 
-def test_convolve_equals_definition_where_winograd_is_chosen():
-    x, kernel = draw(1, 5, 4, WINOGRAD_CHANNELS), draw(3, 3, WINOGRAD_CHANNELS, WINOGRAD_CHANNELS)
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("shape", [(2, 4, 5, 3), (1, 1, 2, 3)])
+def test_patches_equal_definition(shape, stride):
+    x, kernel = draw(*shape), draw(3, 3, 3, 4)
+    y = jit(partial(patch_convolve, stride=stride))(x, kernel)
+    assert_near(y, reference.same(x, kernel, stride))
+
+
+SELECTED = {
+    "patches": ((1, 2, PATCH_PIXELS // 2, 3), (3, 3, 3, 2)),
+    "direct": ((1, 5, PATCH_PIXELS, 3), (3, 3, 3, 2)),
+    "winograd": (
+        (1, WINOGRAD_SIZES.start, WINOGRAD_SIZES.start + 1, WINOGRAD_CHANNELS),
+        (3, 3, WINOGRAD_CHANNELS, WINOGRAD_CHANNELS),
+    ),
+}
+"""Shapes for which `convolve` takes each form on CPU."""
+
+
+@pytest.mark.parametrize("form", SELECTED)
+def test_convolve_equals_definition_where_form_is_chosen(form):
+    x, kernel = (draw(*shape) for shape in SELECTED[form])
     assert_near(jit(convolve)(x, kernel), reference.same(x, kernel))
+
+
+@pytest.mark.parametrize("form", SELECTED)
+def test_platform_selects_form_by_shape(form):
+    text = str(jax.make_jaxpr(convolve)(*(draw(*shape) for shape in SELECTED[form])))
+    products = {"patches": 1, "direct": 0, "winograd": 16}
+    assert text.count("dot_general[") == products[form]
 
 
 def test_convolve_subsamples_outputs_of_stride_one():
@@ -160,6 +190,7 @@ def assert_equal_slopes(slopes, form, plain, x_shape, kernel_shape):
 FORMS = {
     "upsample": (upsample_convolve, plain_upsample),
     "winograd": (winograd_convolve, plain_convolve),
+    "patches": (patch_convolve, plain_convolve),
 }
 
 
@@ -169,8 +200,6 @@ def test_slopes_equal_those_of_plain_form(form, slopes):
     assert_equal_slopes(slopes, *FORMS[form], (2, 3, 4, 2), (3, 3, 2, 3))
 
 
-def test_slopes_equal_those_of_plain_form_where_winograd_is_chosen():
-    kernel_shape = (3, 3, WINOGRAD_CHANNELS, WINOGRAD_CHANNELS)
-    assert_equal_slopes(
-        first_slopes, convolve, plain_convolve, (1, 2, 3, WINOGRAD_CHANNELS), kernel_shape
-    )
+@pytest.mark.parametrize("form", ["patches", "winograd"])
+def test_slopes_equal_those_of_plain_form_where_form_is_chosen(form):
+    assert_equal_slopes(first_slopes, convolve, plain_convolve, *SELECTED[form])
