@@ -7,6 +7,7 @@ this file is the one place where a platform selects among them.
 
 from functools import partial
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -60,6 +61,7 @@ def _transform_output(m: list[Array]) -> list[Array]:
     return [m[0] + m[1] + m[2], m[1] - m[2] - m[3]]
 
 
+@jax.jit
 def winograd_convolve(x: Array, kernel: Array) -> Array:
     """3x3 convolution at the same size with 16 products for 4 outputs instead of 36.
 
@@ -115,6 +117,7 @@ def dilated_transposed_convolve(x: Array, kernel: Array) -> Array:
     return _correlate(x, kernel[::-1, ::-1], padding=((2, 2), (2, 2)), input_dilation=2)
 
 
+@jax.jit
 def phased_transposed_convolve(x: Array, kernel: Array) -> Array:
     """`dilated_transposed_convolve` without the zeros: one small convolution per output parity.
 
@@ -175,19 +178,22 @@ PATCH_PIXELS = 16
 """Most output pixels of a batch for which patches won on CPU: 0.3 ms against 4.5 for one pixel of
 512 channels, equal at 16."""
 
-WINOGRAD_SIZES = range(8, 65)
-"""Sides of images for which Winograd's form won on CPU: 3 ms against 5 at 8x8x512, 60 against 94 at
-64x64x512, 13 against 24 at 64x64x256; from 128x128x256 on the two are equal."""
+WINOGRAD_CHANNELS = 256
+"""Smallest number of input and output channels for which Winograd's form won on CPU: 61 ms against
+100 at 64x64x512, 14 against 25 at 64x64x256, 77 against 95 at 128x128x256; 127 against 105 at
+256x256x128."""
 
-WINOGRAD_CHANNELS = 128
-"""Smallest number of input and output channels for which it won."""
+WINOGRAD_PRODUCTS = 1 << 28
+"""Smallest H W I O for which it is used. Below, it wins too, but a millisecond or two, and each such
+convolution makes the program longer to compile and to load by fifty kernels."""
 
 
 def _prefers_winograd(x: Array, kernel: Array) -> bool:
     """Whether `convolve` should use Winograd's form on CPU."""
-    sizes = all(side in WINOGRAD_SIZES for side in x.shape[1:3])
-    wide = min(kernel.shape[2:]) >= WINOGRAD_CHANNELS
-    return kernel.shape[:2] == (3, 3) and sizes and wide
+    _, _, channels, features = kernel.shape
+    products = x.shape[1] * x.shape[2] * channels * features
+    wide = min(channels, features) >= WINOGRAD_CHANNELS
+    return kernel.shape[:2] == (3, 3) and wide and products >= WINOGRAD_PRODUCTS
 
 
 def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
