@@ -184,8 +184,8 @@ WINOGRAD_CHANNELS = 256
 256x256x128."""
 
 WINOGRAD_PRODUCTS = 1 << 28
-"""Smallest H W I O for which it is used. Below, it wins too, but a millisecond or two, and each such
-convolution makes the program longer to compile and to load by fifty kernels."""
+"""Smallest H W I O for which it is used. Below, it wins too, but a millisecond or two, and each
+such convolution makes the program longer to compile and to load by fifty kernels."""
 
 
 def _prefers_winograd(x: Array, kernel: Array) -> bool:

@@ -2,7 +2,8 @@
 
 Modulating the weights gives every sample its own kernel, hence a grouped convolution. Scaling the
 input channels by the style and the output channels by the demodulation is the same mathematics
-with one shared kernel: one dense convolution for the matrix unit, 7 to 11 times faster on CPU.
+with one shared kernel: one dense convolution for the matrix unit, 7 to 11 times faster on CPU. Only
+a single large sample has its kernel modulated, which is then the smaller array.
 `modulate_weights` is the plain form, kept for tests and benchmarks.
 """
 
@@ -37,6 +38,31 @@ def demodulation(kernel: Array, styles: Array) -> Array:
     return lax.rsqrt(energy + DEMODULATION_EPSILON)
 
 
+def modulate_kernel(kernel: Array, style: Array, *, demodulate: bool = True) -> Array:
+    """The kernel of one sample: input channels scaled by its style, outputs normalised.
+
+    Args:
+        kernel: [k, k, I, O], float32.
+        style: [I], float32.
+        demodulate: Whether each output channel is brought back to unit variance.
+
+    Returns:
+        [k, k, I, O], float32.
+
+    Source: StyleGAN2 (arXiv:1912.04958), equations 1 and 3.
+    """
+    modulated = kernel * style[None, None, :, None]
+    if not demodulate:
+        return modulated
+    return modulated * demodulation(kernel, style[None])[0][None, None, None, :]
+
+
+def _kernel_is_smaller(x: Array, kernel: Array) -> bool:
+    """Whether one sample's activations outnumber the weights, so that scaling these is cheaper."""
+    height, width, _, features = kernel.shape
+    return x.shape[0] == 1 and x.shape[1] * x.shape[2] > height * width * features
+
+
 def modulated_conv(
     x: Array,
     kernel: Array,
@@ -68,6 +94,9 @@ def modulated_conv(
         # A common factor of the styles cancels in the demodulation; the largest becomes 1, so that
         # products of few bits neither overflow nor vanish.
         styles = styles / jnp.max(jnp.abs(styles), axis=1, keepdims=True)
+    if _kernel_is_smaller(x, kernel):  # A tenth of the time of the layers from 128x128 on, on CPU.
+        modulated = modulate_kernel(kernel, styles[0], demodulate=demodulate)
+        return convolution(x, modulated.astype(x.dtype))
     x = x * styles[:, None, None, :].astype(x.dtype)
     y = convolution(x, kernel.astype(x.dtype))
     if demodulate:
@@ -83,13 +112,13 @@ def modulate_weights(
     demodulate: bool = True,
     convolution: Callable[[Array, Array], Array] = convolve,
 ) -> Array:
-    """The plain form of `modulated_conv`: each sample is convolved with a kernel of its own."""
+    """The plain form of `modulated_conv`: each sample is convolved with a kernel of its own.
+
+    Arguments, result and source are those of `modulated_conv`.
+    """
 
     def convolve_one(image: Array, style: Array) -> Array:
-        weights = kernel * style[None, None, :, None]
-        if demodulate:
-            energy = jnp.sum(jnp.square(weights), axis=(0, 1, 2), keepdims=True)
-            weights = weights * lax.rsqrt(energy + DEMODULATION_EPSILON)
+        weights = modulate_kernel(kernel, style, demodulate=demodulate).astype(x.dtype)
         return convolution(image[None], weights)[0]
 
     return jax.vmap(convolve_one)(x, styles)

@@ -10,7 +10,7 @@ from sfe_jax.ops.convolution import (
     PATCH_PIXELS,
     RESAMPLE_FILTER,
     WINOGRAD_CHANNELS,
-    WINOGRAD_SIZES,
+    WINOGRAD_PRODUCTS,
     convolve,
     dilated_transposed_convolve,
     downsample_convolve,
@@ -87,7 +87,7 @@ SELECTED = {
     "patches": ((1, 2, PATCH_PIXELS // 2, 3), (3, 3, 3, 2)),
     "direct": ((1, 5, PATCH_PIXELS, 3), (3, 3, 3, 2)),
     "winograd": (
-        (1, WINOGRAD_SIZES.start, WINOGRAD_SIZES.start + 1, WINOGRAD_CHANNELS),
+        (1, 64, WINOGRAD_PRODUCTS // WINOGRAD_CHANNELS**2 // 64, WINOGRAD_CHANNELS),
         (3, 3, WINOGRAD_CHANNELS, WINOGRAD_CHANNELS),
     ),
 }
