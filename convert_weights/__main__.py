@@ -77,7 +77,7 @@ def _export(arguments: list[str]) -> None:
 
 def _convert(options: argparse.Namespace) -> None:
     from convert_weights.combine import combine
-    from convert_weights.convert import convert_source
+    from convert_weights.convert import convert_source, expand_folders
     from sfe_jax.pipelines.bundle import save_bundle
 
     if options.out.suffix != ".safetensors":
@@ -85,7 +85,7 @@ def _convert(options: argparse.Namespace) -> None:
     if options.kind and len(options.sources) > 1:
         raise WeightsError("--kind goes with one SRC; convert the others without it")
     parts = []
-    for path in options.sources:
+    for path in expand_folders(options.sources):
         source, converted = convert_source(path, options.kind)
         held = [*converted.networks, *sorted(converted.directions)]
         print(f"{path}: {converted.kind} with {', '.join(held)}")

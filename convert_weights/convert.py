@@ -1,10 +1,11 @@
 """One official file to its networks or directions."""
 
 import pathlib
+from collections.abc import Iterable
 
 from convert_weights.kinds import Converted, by_name, detect
 from sfe_jax.core.errors import SfeError, WeightsError
-from sfe_jax.edits.files import FILES, load_directions, read_ganspace, read_vector
+from sfe_jax.edits.files import FILES, find_direction_files, read_direction_file
 from sfe_jax.pipelines.bundle import Source
 from sfe_jax.readers import read, sha256
 
@@ -12,21 +13,23 @@ _NOT_LAID_OUT_SO = (KeyError, AttributeError, IndexError, TypeError, ValueError)
 """What a content of another structure raises where no check of ours comes first."""
 
 
-def _convert_direction(path: pathlib.Path) -> Converted:
-    """A published direction file, known by its name."""
-    name = next(array for array, file in FILES.items() if file == path.name)
-    if name.startswith("ganspace/"):
-        arrays = {f"{name}/{part}": value for part, value in read_ganspace(path).items()}
-    else:
-        arrays = {name: read_vector(path)}
-    return Converted("direction", directions=arrays)
+def expand_folders(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
+    """Files as given; a folder stands for the published direction files in it.
+
+    Raises:
+        EditError: If a folder holds none, or one of them twice.
+    """
+    files: list[pathlib.Path] = []
+    for path in paths:
+        files += find_direction_files(path).values() if path.is_dir() else [path]
+    return files
 
 
 def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source, Converted]:
     """Converts one file.
 
     Args:
-        path: An official file, a published direction file, or a folder of those.
+        path: An official file or a published direction file.
         kind: A name of `kinds.KINDS`; None detects it from the keys.
 
     Returns:
@@ -36,10 +39,10 @@ def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source,
         FileFormatError: If the file is broken or unsafe.
         WeightsError: If its kind is unknown, or arrays are missing, unexpected or mis-shaped.
     """
-    if path.is_dir():
-        return Source(path.name, ""), Converted("directions", directions=load_directions(path))
-    if path.name in FILES.values():
-        return Source(path.name, sha256(path)), _convert_direction(path)
+    array = next((array for array, file in FILES.items() if file == path.name), None)
+    if array:
+        directions = read_direction_file(array, path)
+        return Source(path.name, sha256(path)), Converted("direction", directions=directions)
     content = read(path)
     chosen = by_name(kind) if kind else detect(content, str(path))
     try:

@@ -15,7 +15,7 @@ from convert_weights.layouts import Entry
 from convert_weights.name_maps import encoders, stylegan2
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.pipelines.bundle import Network
-from sfe_jax.readers import Record, init_arguments, module_tensors
+from sfe_jax.readers import Record, module_attribute, module_tensors
 
 IGNORED = (*stylegan2.IGNORED, *encoders.IGNORED, "__metadata__")
 """Patterns of keys that networks do not need; safetensors files have the last."""
@@ -28,7 +28,6 @@ class Converted:
     kind: str  # A name of `KINDS`.
     networks: dict[str, Network] = field(default_factory=dict)  # By role.
     directions: dict[str, np.ndarray] = field(default_factory=dict)  # By name.
-    w_avg: np.ndarray | None = None  # [W] or [L, W], the average code that stands in the file.
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ def network(
     where: str,
     *,
     w_avg: np.ndarray | None = None,
-    arguments: Mapping | None = None,
+    **settings: Any,
 ) -> Network:
     """A network from its state dict.
 
@@ -58,7 +57,7 @@ def network(
         entries: Lists the arrays of the architecture.
         where: File and network, for messages.
         w_avg: Average code that stands beside the state dict, if any.
-        arguments: Arguments of the original constructor, if the file has them.
+        **settings: Of `build`, for what shapes do not show.
 
     Returns:
         The module and its variables.
@@ -67,7 +66,7 @@ def network(
         WeightsError: If the state dict is not of that network.
     """
     try:
-        module = build(state) if arguments is None else build(state, arguments)
+        module = build(state, **settings)
     except WeightsError as error:
         raise WeightsError(f"{where}: {error}") from error
     extra = {}
@@ -108,34 +107,46 @@ def _latent_average(content: Mapping, num_ws: int) -> np.ndarray | None:
 # StyleGAN2 as NVIDIA pickles it: {"G": module, "D": module, "G_ema": module, ...}.
 
 
-def _ada_modules(content: Any) -> dict[str, tuple[State, Mapping]]:
-    """State dict and constructor's arguments of every module of an NVIDIA pickle."""
-    return {
-        name: (module_tensors(value), init_arguments(value))
-        for name, value in content.items()
-        if name in ("G", "D", "G_ema") and isinstance(value, Record)
-    }
-
-
 def _is_nvidia(content: Any, key: str) -> bool:
-    if not isinstance(content, Mapping) or not isinstance(content.get("G_ema"), Record):
+    """Whether `content` is an official pickle whose generator has the tensor `key`."""
+    if not isinstance(content, Mapping):
         return False
-    return key in module_tensors(content["G_ema"])
+    generator = content.get("G_ema", content.get("G"))
+    return isinstance(generator, Record) and key in module_tensors(generator)
 
 
-ADA_ROLES = {"G_ema": "generator", "G": "generator_training", "D": "discriminator"}
+def _ada_generator(record: Record, where: str) -> Network:
+    """A pickled generator. The clamp stands on its layers, whatever the default was."""
+    clamp: Any = module_attribute(record, "synthesis.b4.conv1", "conv_clamp")
+    build, entries = stylegan2.ada_generator, stylegan2.ada_generator_entries
+    return network(module_tensors(record), build, entries, where, conv_clamp=clamp)
+
+
+def _ada_discriminator(record: Record, where: str) -> Network:
+    """A pickled discriminator, with the clamp and the group that stand on its layers."""
+    settings: dict[str, Any] = {
+        "conv_clamp": module_attribute(record, "b4.conv", "conv_clamp"),
+        "group_size": module_attribute(record, "b4.mbstd", "group_size"),
+    }
+    build, entries = stylegan2.ada_discriminator, stylegan2.ada_discriminator_entries
+    return network(module_tensors(record), build, entries, where, **settings)
+
+
+ADA_NETWORKS = {
+    "G_ema": ("generator", _ada_generator),
+    "G": ("generator_training", _ada_generator),
+    "D": ("discriminator", _ada_discriminator),
+}
+"""Role and converter of every network of an official pickle."""
 
 
 def _convert_ada(content: Any, where: str) -> Converted:
     networks = {}
-    for name, (state, arguments) in _ada_modules(content).items():
-        if name == "D":
-            build, entries = stylegan2.ada_discriminator, stylegan2.ada_discriminator_entries
-        else:
-            build, entries = stylegan2.ada_generator, stylegan2.ada_generator_entries
-        networks[ADA_ROLES[name]] = network(
-            state, build, entries, f"{where}: {name}", arguments=arguments
-        )
+    for name, (role, convert) in ADA_NETWORKS.items():
+        if isinstance(content.get(name), Record):
+            networks[role] = convert(content[name], f"{where}: {name}")
+    if "generator" not in networks:  # Some community files keep only the raw generator.
+        networks["generator"] = networks.pop("generator_training")
     return Converted("stylegan2-ada", networks)
 
 
@@ -178,7 +189,7 @@ def _convert_rosinality(content: Any, where: str) -> Converted:
             stylegan2.rosinality_discriminator_entries,
             f"{where}: d",
         )
-    return Converted("rosinality", networks, w_avg=average)
+    return Converted("rosinality", networks)
 
 
 def _convert_rosinality_generator(content: Any, where: str) -> Converted:
@@ -210,7 +221,10 @@ def _encoder_type(content: Any) -> str | None:
     return options.get("encoder_type") if isinstance(options, Mapping) else None
 
 
-def _convert_encoder(content: Any, where: str, role: str, build: Callable, entries: Callable):
+def _convert_encoder(
+    content: Any, where: str, role: str, build: Callable, entries: Callable
+) -> dict[str, Network]:
+    """An encoder, and the generator if the file holds one, both with the file's average code."""
     state = below(content["state_dict"], "encoder")
     try:
         module = build(state)
@@ -229,7 +243,7 @@ def _convert_encoder(content: Any, where: str, role: str, build: Callable, entri
             f"{where}: decoder",
             w_avg=average,
         )
-    return networks, average
+    return networks
 
 
 def _convert_psp(content: Any, where: str) -> Converted:
@@ -238,13 +252,12 @@ def _convert_psp(content: Any, where: str) -> Converted:
         known = ", ".join(PSP_ENCODERS)
         raise WeightsError(f"{where}: encoder_type is {encoder_type!r}; known are {known}")
     build, entries = PSP_ENCODERS[encoder_type]
-    networks, average = _convert_encoder(content, where, "psp", build, entries)
-    return Converted("psp", networks, w_avg=average)
+    return Converted("psp", _convert_encoder(content, where, "psp", build, entries))
 
 
 def _convert_e4e(content: Any, where: str) -> Converted:
     build, entries = encoders.e4e_encoder, encoders.pyramid_entries
-    networks, average = _convert_encoder(content, where, "e4e", build, entries)
+    networks = _convert_encoder(content, where, "e4e", build, entries)
     if "discriminator_state_dict" in content:
         networks["latent_discriminator"] = network(
             content["discriminator_state_dict"],
@@ -252,7 +265,7 @@ def _convert_e4e(content: Any, where: str) -> Converted:
             encoders.latent_discriminator_entries,
             f"{where}: discriminator_state_dict",
         )
-    return Converted("e4e", networks, w_avg=average)
+    return Converted("e4e", networks)
 
 
 # ArcFace: a flat state dict.

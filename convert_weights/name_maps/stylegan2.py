@@ -61,12 +61,12 @@ def _ada_architecture(state: State, *, first_torgb: str, skip: str) -> Architect
     return "resnet" if any(re.fullmatch(skip, key) for key in state) else "orig"
 
 
-def ada_generator(state: State, arguments: Mapping | None = None) -> Generator:
+def ada_generator(state: State, *, conv_clamp: float | None = None) -> Generator:
     """Architecture of a stylegan2-ada-pytorch generator, from its shapes.
 
     Args:
         state: Its state dict.
-        arguments: Its constructor's arguments, for what shapes do not show: `conv_clamp`.
+        conv_clamp: Bound of every layer's outputs, which shapes do not show.
 
     Raises:
         WeightsError: If the state dict has no generator.
@@ -82,8 +82,6 @@ def ada_generator(state: State, arguments: Mapping | None = None) -> Generator:
     channels = (state["synthesis.b4.const"].shape[0],)
     channels += _channels(state, "synthesis.b{}.conv1.weight", 0)[1:]
     last = f"synthesis.b{2 << len(channels)}.torgb.weight"
-    arguments = arguments or {}
-    options = {**arguments, **arguments.get("synthesis_kwargs", {})}
     return Generator(
         channels=channels,
         z_dim=state["mapping.fc0.weight"].shape[1] - embed_dim,
@@ -97,7 +95,7 @@ def ada_generator(state: State, arguments: Mapping | None = None) -> Generator:
         mapping_features=None if depth == 1 else hidden,
         embed_features=embed_dim or None,
         use_noise="synthesis.b4.conv1.noise_strength" in state,
-        conv_clamp=options.get("conv_clamp"),
+        conv_clamp=conv_clamp,
     )
 
 
@@ -135,13 +133,15 @@ def ada_generator_entries(module: Generator) -> list[Entry]:
     return entries
 
 
-def ada_discriminator(state: State, arguments: Mapping | None = None) -> Discriminator:
+def ada_discriminator(
+    state: State, *, conv_clamp: float | None = None, group_size: int | None = 4
+) -> Discriminator:
     """Architecture of a stylegan2-ada-pytorch discriminator, from its shapes.
 
     Args:
         state: Its state dict.
-        arguments: Its constructor's arguments, for what shapes do not show: `conv_clamp` and the
-            group of the minibatch statistic (4 if absent, the published default).
+        conv_clamp: Bound of every convolution's outputs, which shapes do not show.
+        group_size: Group of the minibatch statistic, likewise; 4 is the published default.
 
     Raises:
         WeightsError: If the state dict has no discriminator.
@@ -155,8 +155,6 @@ def ada_discriminator(state: State, arguments: Mapping | None = None) -> Discrim
         resolution *= 2
     embed = state.get("mapping.embed.weight")
     depth = _count(state, r"mapping\.fc\d+\.weight")
-    arguments = arguments or {}
-    epilogue = arguments.get("epilogue_kwargs", {})
     return Discriminator(
         channels=(first, *finer),
         c_dim=0 if embed is None else embed.shape[1],
@@ -168,9 +166,9 @@ def ada_discriminator(state: State, arguments: Mapping | None = None) -> Discrim
         mapping_layers=depth or 8,
         mapping_features=state["mapping.fc0.weight"].shape[0] if depth > 1 else None,
         embed_features=None if embed is None else embed.shape[0],
-        group_size=epilogue.get("mbstd_group_size", 4),
+        group_size=group_size,
         num_std_channels=state["b4.conv.weight"].shape[1] - first,
-        conv_clamp=arguments.get("conv_clamp"),
+        conv_clamp=conv_clamp,
     )
 
 

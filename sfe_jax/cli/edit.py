@@ -42,38 +42,44 @@ def _merge_requests(texts: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
     return merged
 
 
-def _edit_picture(
-    editor: "Editor", picture: "np.ndarray", requests: "list[Request]", folder: pathlib.Path
-) -> dict[str, Any]:
-    """Inverts one picture, makes all its edits, and writes them to `folder`.
+def _edit_pictures(
+    editor: "Editor",
+    pictures: "np.ndarray",
+    requests: "list[Request]",
+    folders: list[pathlib.Path],
+) -> list[dict[str, Any]]:
+    """Inverts pictures, makes all their edits, and writes them.
 
     Args:
         editor: Knows the edits.
-        picture: uint8 [R, R, 3].
+        pictures: uint8 [N, R, R, 3].
         requests: Name, arrays and strengths of every edit.
-        folder: Where the pictures go.
+        folders: N, where the pictures go.
 
     Returns:
-        Scores of the inversion, and the file of every edit.
+        Per picture the scores of its inversion, and the file of every edit.
     """
     from sfe_jax.core.images import save_image, strip
     from sfe_jax.pipelines.scores import score_pictures
 
-    inversion = editor.invert(picture[None])
-    reconstruction = editor.reconstruct(inversion)
-    record: dict[str, Any] = score_pictures(editor.bundle, picture[None], reconstruction)[0]
-    save_image(folder / "inversion.png", reconstruction[0])
-    record["edits"] = []
+    inversion = editor.invert(pictures)
+    inverted = editor.reconstruct(inversion)
+    records: list[dict[str, Any]] = [
+        {**scores, "edits": []} for scores in score_pictures(editor.bundle, pictures, inverted)
+    ]
+    for folder, image in zip(folders, inverted, strict=True):
+        save_image(folder / "inversion.png", image)
     for name, operands, strengths in requests:
-        edited = editor.edit(inversion, operands, strengths)[0]
         labels = [f"{name} {strength:+g}" for strength in strengths]
-        for label, strength, result in zip(labels, strengths, edited, strict=True):
-            save_image(folder / f"{label}.png", result)
-            file = f"{folder.name}/{label}.png"
-            record["edits"].append({"edit": name, "strength": strength, "file": file})
-        row = [picture, reconstruction[0], *edited]
-        save_image(folder / f"{name}.png", strip(row, ["original", "inversion", *labels]))
-    return record
+        edited = editor.edit(inversion, operands, strengths)
+        for index, (folder, record) in enumerate(zip(folders, records, strict=True)):
+            for label, strength, image in zip(labels, strengths, edited[index], strict=True):
+                save_image(folder / f"{label}.png", image)
+                file = f"{folder.name}/{label}.png"
+                record["edits"].append({"edit": name, "strength": strength, "file": file})
+            row = [pictures[index], inverted[index], *edited[index]]
+            save_image(folder / f"{name}.png", strip(row, ["original", "inversion", *labels]))
+    return records
 
 
 def edit(
@@ -114,6 +120,8 @@ def edit(
         raise OptionError("no --edit given; write for example --edit smile=3, or use `sfe invert`")
     parsed = _merge_requests(edit)
 
+    import numpy as np
+
     from sfe_jax.cli.console import announce_compilation, progress, say
     from sfe_jax.cli.report import describe_scores, write_json
     from sfe_jax.core.images import load_aligned
@@ -139,11 +147,17 @@ def edit(
 
     announce_compilation()
     records = []
-    work = list(zip(paths, output_names(paths), strict=True))
-    for path, name in progress(work, "editing", total=len(work)):
-        picture = load_aligned(path, editor.resolution, crop=crop)
-        record = _edit_picture(editor, picture, requests, out / name)
-        say(f"{path}: {describe_scores(record)}, pictures in {out / name}")
-        records.append({"image": str(path), "method": editor.method_name, **record})
+    names = list(output_names(paths))
+    starts = range(0, len(paths), batch)
+    for start in progress(starts, "editing", total=len(starts)):
+        rows = slice(start, start + batch)
+        pictures = np.stack(
+            [load_aligned(path, editor.resolution, crop=crop) for path in paths[rows]]
+        )
+        folders = [out / name for name in names[rows]]
+        results = _edit_pictures(editor, pictures, requests, folders)
+        for path, folder, record in zip(paths[rows], folders, results, strict=True):
+            say(f"{path}: {describe_scores(record)}, pictures in {folder}")
+            records.append({"image": str(path), "method": editor.method_name, **record})
         write_json(out / "edits.json", records)
     say(f"wrote {out / 'edits.json'}")

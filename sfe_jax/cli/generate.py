@@ -164,16 +164,17 @@ def read_codes(path: pathlib.Path, num_ws: int, w_dim: int) -> "np.ndarray":
 
     content: Any = read(path)
     if isinstance(content, dict) and len(content) == 1:
-        content = next(iter(content.values()))
+        (content,) = content.values()
     wanted = f"[N, {num_ws}, {w_dim}], [{num_ws}, {w_dim}] or [N, {w_dim}]"
     fits = isinstance(content, np.ndarray) and content.shape[-1:] == (w_dim,) and content.size
     if not fits:
         raise OptionError(f"{path}: required is one array of codes {wanted}")
-    codes = np.asarray(content, np.float32)
+    given: Any = content
+    codes = np.asarray(given, np.float32)
     if codes.ndim == 2 and codes.shape[0] == num_ws:
         codes = codes[None]
     elif codes.ndim == 2:
         codes = np.repeat(codes[:, None], num_ws, axis=1)
     if codes.shape[1:] != (num_ws, w_dim):
-        raise OptionError(f"{path}: codes have shape {content.shape}; required is {wanted}")
+        raise OptionError(f"{path}: codes have shape {given.shape}; required is {wanted}")
     return codes

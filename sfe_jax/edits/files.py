@@ -87,32 +87,63 @@ def _locate(folder: pathlib.Path, name: str) -> pathlib.Path | None:
     return found[0] if found else None
 
 
-def load_directions(folder: str | pathlib.Path) -> dict[str, np.ndarray]:
-    """Reads every published direction file of a folder.
+def find_direction_files(folder: str | pathlib.Path) -> dict[str, pathlib.Path]:
+    """Lists the published direction files of a folder.
 
     Args:
         folder: Holds files of `FILES`, itself or one level down, as StyleFeatureEditor's
             `editings` does. Others are left alone.
 
     Returns:
-        Stable name -> float32 array: "interfacegan/age", "ganspace/ffhq/mean", ...
+        Name or prefix in `FILES` -> path, in the order of `FILES`.
+
+    Raises:
+        EditError: If there is no such folder, none of the files, or one of them twice.
+    """
+    located = {array: _locate(pathlib.Path(folder), name) for array, name in FILES.items()}
+    found = {array: path for array, path in located.items() if path}
+    if not found:
+        raise EditError(
+            f"directions folder {folder} holds no direction file; "
+            f"required is at least one of {', '.join(FILES.values())}"
+        )
+    return found
+
+
+def read_direction_file(array: str, path: str | pathlib.Path) -> dict[str, np.ndarray]:
+    """Reads a published direction file.
+
+    Args:
+        array: Its name or prefix in `FILES`.
+        path: Where it is.
+
+    Returns:
+        Stable name -> float32 array: "interfacegan/age", or "ganspace/ffhq/mean" and so on.
+
+    Raises:
+        FileFormatError: If it is broken.
+    """
+    if array.startswith("ganspace/"):
+        return {f"{array}/{part}": value for part, value in read_ganspace(path).items()}
+    return {array: read_vector(path)}
+
+
+def load_directions(folder: str | pathlib.Path) -> dict[str, np.ndarray]:
+    """Reads every published direction file of a folder.
+
+    Args:
+        folder: As in `find_direction_files`.
+
+    Returns:
+        Stable name -> float32 array, of all files.
 
     Raises:
         EditError: If there is no such folder, none of the files, or one of them twice.
         FileFormatError: If a file is broken.
     """
     arrays: dict[str, np.ndarray] = {}
-    for array, name in FILES.items():
-        path = _locate(pathlib.Path(folder), name)
-        if path and array.startswith("ganspace/"):
-            arrays |= {f"{array}/{part}": value for part, value in read_ganspace(path).items()}
-        elif path:
-            arrays[array] = read_vector(path)
-    if not arrays:
-        raise EditError(
-            f"directions folder {folder} holds no direction file; "
-            f"required is at least one of {', '.join(FILES.values())}"
-        )
+    for array, path in find_direction_files(folder).items():
+        arrays |= read_direction_file(array, path)
     return arrays
 
 

@@ -7,14 +7,14 @@ stylegan2-pytorch model.py, whose generator is the same network under other name
 import math
 from collections.abc import Mapping as MappingType
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.errors import ShapeError
+from sfe_jax.core.errors import OptionError, ShapeError
 from sfe_jax.core.types import Array
 from sfe_jax.models.layer_table import (
     FFHQ_CHANNELS,
@@ -258,11 +258,14 @@ class Synthesis(nn.Module):
 
         Raises:
             ShapeError: If a code, layer name or resolution does not fit.
+            OptionError: If the noise mode is unknown.
         """
         if styles is None:
             if ws is None:
                 raise ShapeError("`ws` is None; required is W+ or `styles`")
             styles = self.styles(ws)
+        if noise_mode not in get_args(NoiseMode):
+            raise OptionError(f"`noise_mode` is {noise_mode!r}; choose from {get_args(NoiseMode)}")
         replace = self._checked_replacements(replace)
         done, last = self._checked_resolutions(start, stop_at)
         self._check_styles(styles, done, last)

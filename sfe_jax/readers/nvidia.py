@@ -107,6 +107,28 @@ def module_tensors(record: Record) -> dict[str, np.ndarray]:
     return found
 
 
+def module_attribute(record: Record, path: str, name: str) -> object:
+    """Returns a plain attribute of a module inside a persistent module.
+
+    Args:
+        record: Of NVIDIA's persistent class, such as the entry `D` of an official pickle.
+        path: Dotted name of the inner module, such as `b4.mbstd`.
+        name: Of the attribute, such as `group_size`.
+
+    Returns:
+        Its value; None if it or the inner module is absent.
+
+    Raises:
+        FileFormatError: If `record` is not such a module.
+    """
+    module: object = record
+    for part in path.split("."):
+        if not isinstance(module, Record):
+            return None
+        module = _named(module, "_modules").get(part)
+    return _attributes(module).get(name) if isinstance(module, Record) else None
+
+
 def init_arguments(record: Record) -> dict[str, object]:
     """Returns the arguments that a persistent network was constructed with.
 

@@ -152,21 +152,22 @@ def torch_bytes(content):
 
 
 def persistent_bytes(networks):
-    """What stylegan2-ada-pytorch pickles: name -> (state dict, constructor's arguments)."""
+    """What stylegan2-ada-pytorch pickles: name -> (state dict, attributes by module's path)."""
 
-    def module(state, arguments):
-        parts = {"mapping": {}, "synthesis": {}}
-        for key, value in state.items():
-            part, _, rest = key.partition(".")
-            parts.setdefault(part, {})[rest] = builders.persistent_tensor(value)
-        modules = {
-            part: builders.persistent("Part", parameters=tensors)
-            for part, tensors in parts.items()
-            if tensors
-        }
-        return builders.persistent("Net", modules=modules, _init_args=(), _init_kwargs=arguments)
+    def module(path, state, attributes):
+        own = {k: builders.persistent_tensor(v) for k, v in state.items() if "." not in k}
+        names = [key.partition(".")[0] for key in state if "." in key]
+        below = [other.removeprefix(path) for other in attributes if other.startswith(path)]
+        names += [name.partition(".")[0] for name in below if name]
+        modules = {}
+        for name in dict.fromkeys(names):
+            start = f"{name}."
+            inner = {k.removeprefix(start): v for k, v in state.items() if k.startswith(start)}
+            modules[name] = module(f"{path}{start}", inner, attributes)
+        extra = attributes.get(path.removesuffix("."), {})
+        return builders.persistent("Part", parameters=own, modules=modules, **extra)
 
-    return builders.dump({name: module(*net) for name, net in networks.items()})
+    return builders.dump({name: module("", *net) for name, net in networks.items()})
 
 
 def files():
@@ -202,8 +203,10 @@ def files():
     contents["sfe_inverter.pt"] = {"state_dict": state_of("inverter", "encoder.")}
     contents["arcface.pth"] = state_of("arcface")
     found = {name: torch_bytes(content) for name, content in contents.items()}
-    ada, arguments = state_of("ada"), {"synthesis_kwargs": {"conv_clamp": 256}}
-    discriminator = state_of("ada discriminator"), {"conv_clamp": 256}
-    networks = {"G_ema": (ada, arguments), "G": (ada, arguments), "D": discriminator}
+    made = {"": {"_init_args": (), "_init_kwargs": {"synthesis_kwargs": {"conv_clamp": 256}}}}
+    generator = state_of("ada"), {**made, "synthesis.b4.conv1": {"conv_clamp": 256}}
+    layers = {**made, "b4.conv": {"conv_clamp": 256}, "b4.mbstd": {"group_size": 2}}
+    discriminator = state_of("ada discriminator"), layers
+    networks = {"G_ema": generator, "G": generator, "D": discriminator}
     found["stylegan2.pkl"] = persistent_bytes(networks)
     return found

@@ -83,9 +83,13 @@ def test_generator_of_rosinality_has_the_average_of_its_file(bundles):
     np.testing.assert_array_equal(network.variables["buffers"]["mapping"]["w_avg"], average())
 
 
-def test_clamp_is_read_from_the_arguments_of_an_nvidia_pickle(bundles):
+def test_clamp_is_read_from_the_layers_of_an_nvidia_pickle(bundles):
     bundle = bundles["stylegan2.pkl"]
     assert [net.module.conv_clamp for net in bundle.networks.values()] == [256, 256, 256]
+
+
+def test_group_of_the_statistic_is_read_from_its_layer_of_an_nvidia_pickle(bundles):
+    assert bundles["stylegan2.pkl"].network("discriminator").module.group_size == 2
 
 
 def test_bundle_names_its_source_and_digest(bundles, official_folder):
@@ -163,8 +167,13 @@ def test_sfe_bundle_holds_directions_by_their_stable_names(sfe_bundle):
 
 
 def test_sfe_bundle_names_every_source(sfe_bundle):
-    names = ["sfe_editor.pt", "rosinality.pt", "e4e.pt", "arcface.pth", "directions"]
+    networks = ["sfe_editor.pt", "rosinality.pt", "e4e.pt", "arcface.pth"]
+    names = [*networks, "age.pt", "Smiling_boundary.npy"]
     assert [source.name for source in sfe_bundle.sources] == names
+
+
+def test_sfe_bundle_has_a_digest_of_every_source(sfe_bundle):
+    assert all(len(source.sha256) == 64 for source in sfe_bundle.sources)
 
 
 # The way back.
