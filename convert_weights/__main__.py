@@ -71,7 +71,8 @@ def _export(arguments: list[str]) -> None:
 
     options = _export_parser().parse_args(arguments)
     network = load_bundle(options.bundle).network(options.role)
-    write_generator(network, options.layout, options.out)
+    for note in write_generator(network, options.layout, options.out):
+        print(note)
     print(f"wrote {options.out} in the layout of {options.layout}")
 
 
@@ -122,6 +123,8 @@ def main(arguments: list[str]) -> int:
     except SfeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # The reader of --inspect, such as `head`, has seen enough.
+        sys.stderr.close()
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from convert_weights.kinds import Converted, by_name, detect
 from sfe_jax.core.errors import SfeError, WeightsError
 from sfe_jax.edits.files import FILES, find_direction_files, read_direction_file
-from sfe_jax.pipelines.bundle import Source
+from sfe_jax.pipelines.bundle import Source, is_bundle, load_bundle
 from sfe_jax.readers import read, sha256
 
 _NOT_LAID_OUT_SO = (KeyError, AttributeError, IndexError, TypeError, ValueError)
@@ -29,7 +29,7 @@ def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source,
     """Converts one file.
 
     Args:
-        path: An official file or a published direction file.
+        path: An official file, a published direction file, or a bundle of ours.
         kind: A name of `kinds.KINDS`; None detects it from the keys.
 
     Returns:
@@ -39,6 +39,11 @@ def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source,
         FileFormatError: If the file is broken or unsafe.
         WeightsError: If its kind is unknown, or arrays are missing, unexpected or mis-shaped.
     """
+    if is_bundle(path):
+        bundle = load_bundle(path)
+        return Source(path.name, sha256(path)), Converted(
+            "bundle", bundle.networks, bundle.directions
+        )
     array = next((array for array, file in FILES.items() if file == path.name), None)
     if array:
         directions = read_direction_file(array, path)

@@ -28,7 +28,6 @@ def _check_rosinality(module: Generator) -> None:
     faults = {
         "labels": module.c_dim,
         f"the {module.architecture} architecture": module.architecture != "skip",
-        "a clamp": module.conv_clamp is not None,
         "no noise": not module.use_noise,
         "z and W of different size": module.z_dim != module.w_dim,
         "hidden layers of another size than W": module.mapping_features not in (None, module.w_dim),
@@ -80,6 +79,23 @@ def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:
     return {**state, "latent_avg": average}
 
 
-def write_generator(network: Network, layout: str, path: pathlib.Path) -> None:
-    """Writes `export_generator`'s result as safetensors."""
-    save_tensors(path, export_generator(network, layout))
+def write_generator(network: Network, layout: str, path: pathlib.Path) -> list[str]:
+    """Writes `export_generator`'s result as safetensors.
+
+    A clamp, which no array shows, stands in the metadata as `conv_clamp`.
+
+    Returns:
+        Notes for the user.
+
+    Raises:
+        WeightsError: As `export_generator`, or if the file cannot be written.
+    """
+    clamp = getattr(network.module, "conv_clamp", None)
+    state = export_generator(network, layout)
+    save_tensors(path, state, {} if clamp is None else {"conv_clamp": f"{clamp:g}"})
+    if layout == "rosinality" and clamp is not None:
+        return [
+            f"rosinality's generator has no clamp: pictures differ where a layer's output exceeds "
+            f"{clamp:g}, which only half precision is known to reach"
+        ]
+    return []

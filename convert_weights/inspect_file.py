@@ -1,5 +1,6 @@
 """What a file holds: `--inspect` prints it without converting anything."""
 
+import json
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from convert_weights.kinds import detect
 from sfe_jax.core.errors import WeightsError
+from sfe_jax.pipelines.bundle import is_bundle, read_metadata
 from sfe_jax.readers import Record, init_arguments, module_tensors, read, sha256, sniff
 
 LONGEST_TEXT = 60
@@ -42,6 +44,16 @@ def _lines(value: Any, indent: str) -> Iterator[str]:
         yield f"{indent}{_describe(value)}"
 
 
+def _bundle_lines(path: pathlib.Path) -> Iterator[str]:
+    """A bundle of ours: its networks with their fields, and where they came from."""
+    metadata = read_metadata(path)
+    for role, description in json.loads(metadata["networks"]).items():
+        fields = ", ".join(f"{key}={value}" for key, value in description.items() if key != "type")
+        yield f"{role}: {description['type']} ({fields})"
+    for source in json.loads(metadata["sources"]):
+        yield f"source: {source['name']}, sha256 {source['sha256']}"
+
+
 def inspect_file(path: pathlib.Path) -> Iterator[str]:
     """Lines that describe a file.
 
@@ -54,8 +66,13 @@ def inspect_file(path: pathlib.Path) -> Iterator[str]:
     Raises:
         FileFormatError: If it is broken or unsafe.
     """
-    content = read(path)
+    content: Any = read(path)
     yield f"{path}: {sniff(path).name}, sha256 {sha256(path)}"
+    if is_bundle(path):
+        yield "kind: bundle (converted already; `sfe` reads it)"
+        yield from _bundle_lines(path)
+        yield from _lines({k: v for k, v in content.items() if k != "__metadata__"}, "")
+        return
     try:
         kind = detect(content, path.name)
         yield f"kind: {kind.name} ({kind.what})"

@@ -3,6 +3,7 @@
 Source: the savers of the original repositories, as described beside each kind.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from convert_weights.assemble import State, convert_state
 from convert_weights.layouts import Entry
 from convert_weights.name_maps import encoders, stylegan2
 from sfe_jax.core.errors import WeightsError
+from sfe_jax.ops.convolution import RESAMPLE_FILTER
 from sfe_jax.pipelines.bundle import Network
 from sfe_jax.readers import Record, module_attribute, module_tensors
 
@@ -28,6 +30,7 @@ class Converted:
     kind: str  # A name of `KINDS`.
     networks: dict[str, Network] = field(default_factory=dict)  # By role.
     directions: dict[str, np.ndarray] = field(default_factory=dict)  # By name.
+    lacks_average: tuple[str, ...] = ()  # Encoders trained from an average that the file lacks.
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,23 @@ class Kind:
     what: str  # One line for listings.
     matches: Callable[[Any], bool]  # Whether a file's content is of this kind.
     convert: Callable[[Any, str], Converted]  # Content and file name to networks.
+
+
+def _check_filters(state: State, where: str) -> None:
+    """Raises unless every resampling filter in a file is the one that our networks compute.
+
+    Raises:
+        WeightsError: If one is another; the pictures would be others too.
+    """
+    pattern = re.compile("|".join(stylegan2.IGNORED))
+    for key in filter(pattern.fullmatch, state):
+        taps = np.asarray(state[key], np.float64)
+        if taps.shape != RESAMPLE_FILTER.shape or not taps.sum():
+            fits = False
+        else:
+            fits = np.allclose(taps / taps.sum(), RESAMPLE_FILTER, atol=1e-6)
+        if not fits:
+            raise WeightsError(f"{where}: {key} is another filter than [1, 3, 3, 1]; not supported")
 
 
 def network(
@@ -69,6 +89,9 @@ def network(
         module = build(state, **settings)
     except WeightsError as error:
         raise WeightsError(f"{where}: {error}") from error
+    except KeyError as error:
+        raise WeightsError(f"{where}: {error.args[0]} is missing; it tells a size") from error
+    _check_filters(state, where)
     extra = {}
     if w_avg is not None:
         generator = "mapping_layers" in module.__dataclass_fields__
@@ -102,6 +125,12 @@ def _latent_average(content: Mapping, num_ws: int) -> np.ndarray | None:
         return None
     average = np.asarray(average, np.float32).reshape(-1, average.shape[-1])
     return np.repeat(average, num_ws, axis=0) if average.shape[0] == 1 else average
+
+
+def _generator_average(content: Mapping) -> np.ndarray | None:
+    """The file's `latent_avg` as one code [W] where its rows agree, else [L, W]; None if absent."""
+    rows = _latent_average(content, 1)
+    return rows[0] if rows is not None and (rows == rows[0]).all() else rows
 
 
 # StyleGAN2 as NVIDIA pickles it: {"G": module, "D": module, "G_ema": module, ...}.
@@ -151,7 +180,12 @@ def _convert_ada(content: Any, where: str) -> Converted:
 
 
 def _convert_ada_generator(content: Any, where: str) -> Converted:
-    net = network(content, stylegan2.ada_generator, stylegan2.ada_generator_entries, where)
+    """A state dict; our own export writes the clamp, which no array shows, in its metadata."""
+    clamp = content.get("__metadata__", {}).get("conv_clamp")
+    build, entries = stylegan2.ada_generator, stylegan2.ada_generator_entries
+    net = network(
+        content, build, entries, where, conv_clamp=None if clamp is None else float(clamp)
+    )
     return Converted("stylegan2-ada-generator", {"generator": net})
 
 
@@ -171,7 +205,7 @@ def _refuse_stylegan3(content: Any, where: str) -> Converted:
 
 
 def _convert_rosinality(content: Any, where: str) -> Converted:
-    average = content.get("latent_avg")
+    average = _generator_average(content)
     networks = {}
     for name, role in (("g_ema", "generator"), ("g", "generator_training")):
         if name in content:
@@ -215,10 +249,28 @@ PSP_ENCODERS = {
 """Builders by the option `encoder_type` of a pSp file."""
 
 
-def _encoder_type(content: Any) -> str | None:
+E4E_ENCODERS = {
+    "Encoder4Editing": (encoders.e4e_encoder, encoders.pyramid_entries),
+    "SingleStyleCodeEncoder": (encoders.w_encoder, encoders.w_encoder_entries),
+}
+"""Builders by the option `encoder_type` of an e4e file."""
+
+
+def _option(content: Any, name: str) -> Any:
+    """An option that a pSp or e4e file was trained with; None if it is not there."""
     options = content.get("opts") if isinstance(content, Mapping) else None
     options = options.state if isinstance(options, Record) else options
-    return options.get("encoder_type") if isinstance(options, Mapping) else None
+    return options.get(name) if isinstance(options, Mapping) else None
+
+
+def _encoder_type(content: Any) -> str | None:
+    return _option(content, "encoder_type")
+
+
+def _lacks_average(content: Any, role: str) -> tuple[str, ...]:
+    """`role`, if it was trained from an average code that the file does not hold."""
+    missing = content.get("latent_avg") is None and _option(content, "start_from_latent_avg")
+    return (role,) if missing else ()
 
 
 def _convert_encoder(
@@ -241,7 +293,7 @@ def _convert_encoder(
             stylegan2.rosinality_generator,
             stylegan2.rosinality_generator_entries,
             f"{where}: decoder",
-            w_avg=average,
+            w_avg=_generator_average(content),
         )
     return networks
 
@@ -252,11 +304,12 @@ def _convert_psp(content: Any, where: str) -> Converted:
         known = ", ".join(PSP_ENCODERS)
         raise WeightsError(f"{where}: encoder_type is {encoder_type!r}; known are {known}")
     build, entries = PSP_ENCODERS[encoder_type]
-    return Converted("psp", _convert_encoder(content, where, "psp", build, entries))
+    networks = _convert_encoder(content, where, "psp", build, entries)
+    return Converted("psp", networks, lacks_average=_lacks_average(content, "psp"))
 
 
 def _convert_e4e(content: Any, where: str) -> Converted:
-    build, entries = encoders.e4e_encoder, encoders.pyramid_entries
+    build, entries = E4E_ENCODERS[_encoder_type(content) or "Encoder4Editing"]
     networks = _convert_encoder(content, where, "e4e", build, entries)
     if "discriminator_state_dict" in content:
         networks["latent_discriminator"] = network(
@@ -265,7 +318,7 @@ def _convert_e4e(content: Any, where: str) -> Converted:
             encoders.latent_discriminator_entries,
             f"{where}: discriminator_state_dict",
         )
-    return Converted("e4e", networks)
+    return Converted("e4e", networks, lacks_average=_lacks_average(content, "e4e"))
 
 
 # ArcFace: a flat state dict.
@@ -307,8 +360,6 @@ def _is_encoder(content: Any) -> bool:
     return _inner_state(content, "encoder.input_layer.0.weight")
 
 
-E4E_TYPES = ("Encoder4Editing", "SingleStyleCodeEncoder")
-
 KINDS = (
     Kind(
         "sfe-editor",
@@ -325,7 +376,7 @@ KINDS = (
     Kind(
         "e4e",
         "encoder4editing: encoder, and generator if inside",
-        lambda c: _is_encoder(c) and _encoder_type(c) in E4E_TYPES,
+        lambda c: _is_encoder(c) and _encoder_type(c) in E4E_ENCODERS,
         _convert_e4e,
     ),
     Kind(

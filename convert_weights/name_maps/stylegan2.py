@@ -163,7 +163,7 @@ def ada_discriminator(
             state, first_torgb="b4.fromrgb.weight", skip=r"b\d+\.skip\.weight"
         ),
         cmap_dim=None if embed is None else state["b4.out.weight"].shape[0],
-        mapping_layers=depth or 8,
+        mapping_layers=8 if embed is None else depth,
         mapping_features=state["mapping.fc0.weight"].shape[0] if depth > 1 else None,
         embed_features=None if embed is None else embed.shape[0],
         group_size=group_size,

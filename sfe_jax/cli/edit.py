@@ -142,7 +142,8 @@ def edit(
         direction = find(name, editor.directions)
         for warning in filter(None, (strength_warning(direction, s) for s in strengths)):
             say(f"warning: {warning}")
-    for path in paths:  # A bad picture is better found before the work than in its midst.
+    # A bad picture is better found before the work than in its midst.
+    for path in progress(paths, "checking", total=len(paths)):
         load_aligned(path, editor.resolution, crop=crop)
 
     announce_compilation()

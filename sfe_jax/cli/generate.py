@@ -1,5 +1,6 @@
 """`sfe generate`: pictures from seeds or saved codes."""
 
+import math
 import pathlib
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from sfe_jax.cli.options import Out, Precision, Weights
-from sfe_jax.core.errors import OptionError
+from sfe_jax.core.errors import OptionError, WeightsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +74,10 @@ def generate(
     """
     if batch < 1:
         raise OptionError(f"--batch is {batch}; required is at least 1")
+    if not math.isfinite(psi):
+        raise OptionError(f"--psi is {psi}; required is a number, such as 0.7")
+    if cutoff is not None and cutoff < 0:
+        raise OptionError(f"--cutoff is {cutoff}; required is a number of rows, such as 8")
     numbers = parse_seeds(seeds)
 
     import jax
@@ -85,6 +90,11 @@ def generate(
     prepare_jax()
     network = load_bundle(weights).network("generator")
     generator: Generator = network.module.clone(precision=precision)  # pyright: ignore
+    if generator.image_channels not in (1, 3):
+        raise WeightsError(
+            f"{weights}: pictures of {generator.image_channels} channels cannot be shown; "
+            "required are 1 or 3"
+        )
     if ws is not None:
         codes = read_codes(ws, generator.num_ws, generator.w_dim)
         numbers = list(range(len(codes)))
@@ -114,6 +124,7 @@ def generate(
         filled = np.minimum(np.arange(rows.start, rows.start + batch), len(codes) - 1)
         noise_seeds = np.asarray(numbers, np.uint32)[filled]
         images = np.asarray(synthesize(network.variables, codes[filled], noise_seeds))
+        images = np.broadcast_to(images, (*images.shape[:3], 3))  # Grey shown as colours.
         return to_uint8(images[: len(codes[rows])], offset=128.0)
 
     announce_compilation()

@@ -49,7 +49,8 @@ def invert(
 
     paths = list_pictures(images)
     editor = open_editor(weights, method=method, precision=precision, batch=batch)
-    for path in paths:  # A bad picture is better found before the work than in its midst.
+    # A bad picture is better found before the work than in its midst.
+    for path in progress(paths, "checking", total=len(paths)):
         load_aligned(path, editor.resolution, crop=crop)
 
     announce_compilation()

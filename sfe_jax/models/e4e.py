@@ -54,4 +54,5 @@ class E4eEncoder(nn.Module):
         last = self.num_styles if stage is None else stage
         rows = jnp.arange(self.num_styles)
         active = ((rows > 0) & (rows <= last)).astype(styles.dtype)
-        return styles[:, :1] + styles * active[None, :, None] + average.value[None]
+        ws = styles[:, :1] + styles * active[None, :, None]
+        return ws.astype(jnp.float32) + average.value[None]

@@ -70,7 +70,8 @@ class FeatureStyleBackbone(nn.Module):
         pooled = pooled.reshape(pooled.shape[0], -1)
         heads = [Dense(self.w_dim, name=f"style{row}")(pooled) for row in range(self.num_styles)]
         average = self.variable("buffers", "w_avg", jnp.zeros, (self.num_styles, self.w_dim))
-        return {"ws": jnp.stack(heads, axis=1) + average.value[None], "feature": feature}
+        ws = jnp.stack(heads, axis=1).astype(jnp.float32) + average.value[None]
+        return {"ws": ws, "feature": feature}
 
 
 class Inverter(nn.Module):

@@ -41,7 +41,8 @@ class GradualStyleEncoder(nn.Module):
             self.squeeze_excitation,
             name="pyramid",
         )
-        return pyramid(images, train=train) + average.value[None]
+        styles = pyramid(images, train=train)
+        return styles.astype(jnp.float32) + average.value[None]
 
 
 class WEncoder(nn.Module):
@@ -60,7 +61,8 @@ class WEncoder(nn.Module):
         average = self.variable("buffers", "w_avg", jnp.zeros, (self.w_dim,))
         body = IRBody(self.depths, self.widths, self.squeeze_excitation, name="body")
         x = jnp.mean(body(images, train=train)["coarse"], axis=(1, 2))
-        return EqualizedDense(self.w_dim, name="dense")(x) + average.value[None]
+        w = EqualizedDense(self.w_dim, name="dense")(x)
+        return w.astype(jnp.float32) + average.value[None]
 
 
 class WPlusEncoder(nn.Module):
@@ -85,4 +87,5 @@ class WPlusEncoder(nn.Module):
         x = x.reshape(x.shape[0], -1)  # Order H, W, C; the converter permutes C, H, W.
         x = Dense(self.w_dim, name="hidden")(x)
         x = EqualizedDense(self.num_styles * self.w_dim, name="dense")(x)
-        return x.reshape(-1, self.num_styles, self.w_dim) + average.value[None]
+        styles = x.reshape(-1, self.num_styles, self.w_dim)
+        return styles.astype(jnp.float32) + average.value[None]

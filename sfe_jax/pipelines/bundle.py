@@ -7,6 +7,7 @@ read by mapping and runs no code.
 
 import dataclasses
 import json
+import os
 import pathlib
 import tempfile
 from collections.abc import Mapping
@@ -196,6 +197,13 @@ def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> N
         raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
 
 
+def _umask() -> int:
+    """The permissions that new files of this process do not get."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 def save_tensors(
     path: pathlib.Path, tensors: Mapping[str, np.ndarray], metadata: dict[str, str] | None = None
 ) -> None:
@@ -210,6 +218,7 @@ def save_tensors(
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as folder:
             partial = pathlib.Path(folder) / path.name
             safetensors.numpy.save_file(contiguous, partial, metadata)
+            partial.chmod(0o666 & ~_umask())  # Temporary files are private; a result is not.
             partial.replace(path)
     except (OSError, safetensors.SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -266,6 +275,15 @@ def read_metadata(path: str | pathlib.Path) -> dict[str, str]:
     if missing := {"networks", "sources"} - metadata.keys():
         raise FileFormatError(f"{path}: its metadata lacks {min(missing)!r}; convert it again")
     return metadata
+
+
+def is_bundle(path: str | pathlib.Path) -> bool:
+    """Whether a file is a bundle; False also for one that is missing or broken."""
+    try:
+        read_metadata(path)
+    except FileFormatError:
+        return False
+    return True
 
 
 def load_bundle(path: str | pathlib.Path) -> Bundle:

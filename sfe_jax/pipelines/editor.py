@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.errors import OptionError, ShapeError
+from sfe_jax.core.errors import OptionError, ShapeError, WeightsError
 from sfe_jax.core.images import to_float, to_uint8
 from sfe_jax.core.types import Array
-from sfe_jax.edits.catalogue import find
+from sfe_jax.edits.catalogue import FACES, find
 from sfe_jax.edits.direction import Direction
 from sfe_jax.edits.operands import Operands
 from sfe_jax.edits.prepare import operands_for
@@ -40,6 +40,10 @@ METHOD_ROLES = {
 """Networks that each method needs, the fullest method first."""
 
 
+PRECISIONS = ("float32", "bfloat16")
+"""Types of the activations; parameters are always float32."""
+
+
 def available_methods(bundle: Bundle) -> list[str]:
     """Names of the methods for which `bundle` holds all networks, the fullest first."""
     return [name for name, roles in METHOD_ROLES.items() if set(roles) <= set(bundle.networks)]
@@ -53,15 +57,22 @@ def build_method(
     Args:
         bundle: Holds the networks.
         name: A name of `METHOD_ROLES`.
-        precision: Of the generator's activations: "float32" or "bfloat16".
+        precision: Of the activations: "float32" or "bfloat16".
 
     Raises:
-        OptionError: If the method is unknown.
-        WeightsError: If the bundle lacks one of its networks.
+        OptionError: If the method or precision is unknown.
+        WeightsError: If the bundle lacks one of its networks, or one does not read colours.
     """
     if name not in METHOD_ROLES:
         raise OptionError(f"method {name!r} is unknown; choose from {', '.join(METHOD_ROLES)}")
+    if precision not in PRECISIONS:
+        raise OptionError(f"precision {precision!r} is unknown; choose from {PRECISIONS}")
     networks = {role: bundle.network(role) for role in METHOD_ROLES[name]}
+    for role, network in networks.items():
+        if (channels := getattr(network.module, "image_channels", 3)) != 3:
+            raise WeightsError(
+                f"{bundle.path}: {role} works on pictures of {channels} channels; required are 3"
+            )
     modules = {role: network.module for role, network in networks.items()}
     modules["generator"] = modules["generator"].clone(precision=precision)
     variables = {role: network.variables for role, network in networks.items()}
@@ -116,7 +127,7 @@ class Editor:
         method: str | None = None,
         precision: str = "float32",
         batch_size: int = 1,
-        directions: Sequence[Direction] = (),
+        directions: Sequence[Direction] = FACES,
         direction_arrays: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Prepares a method.
@@ -126,13 +137,15 @@ class Editor:
             method: "sfe", "inverter", "e4e" or "psp"; None takes the fullest the bundle can.
             precision: "float32" (equal to the original) or "bfloat16" (faster on accelerators).
             batch_size: Pictures computed together.
-            directions: The edits that `edit` knows; by default none.
+            directions: The edits that `edit` knows.
             direction_arrays: Arrays of direction files, beside those of the bundle.
 
         Raises:
-            OptionError: If the method is unknown.
+            OptionError: If the method or precision is unknown, or the batch empty.
             WeightsError: If the bundle lacks a network.
         """
+        if batch_size < 1:
+            raise OptionError(f"`batch_size` is {batch_size}; required is at least 1")
         available = available_methods(bundle)
         self.bundle = bundle
         self.method_name = method or (available[0] if available else "sfe")

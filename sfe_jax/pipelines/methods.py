@@ -99,6 +99,7 @@ class EncoderMethod:
     def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
         """Reads pictures [N, R, R, 3] in [-1, 1]."""
         pictures = _encoder_input(images, self.encoder.input_size)
+        pictures = pictures.astype(self.generator.precision)
         ws = apply(self.encoder, variables[self.role], pictures)
         if ws.ndim == 2:
             ws = jnp.repeat(ws[:, None], self.generator.num_ws, axis=1)
@@ -173,8 +174,12 @@ class InverterMethod:
         return out["image"]
 
     def network_input(self, images: Array) -> Array:
-        """Pictures at the size the networks read: bilinear without antialias, as SFE's."""
-        return resize_bilinear(images, self.inverter.input_size)
+        """Pictures at the size the networks read: bilinear without antialias, as SFE's.
+
+        Their type, and so that of the networks' activations, is the generator's precision.
+        """
+        pictures = resize_bilinear(images, self.inverter.input_size)
+        return pictures.astype(self.generator.precision)
 
     def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
         """Reads pictures [N, R, R, 3] in [-1, 1]."""

@@ -1,5 +1,10 @@
 """How near an inversion is to its picture: L2 and identity.
 
+Pictures are averaged to 256x256 on the device, where the reference's metric resizes them with
+Pillow in 8 bits; identity is that of ArcFace, which the losses use, where the reference's metric
+reads CurricularFace behind a face detector. These figures tell good inversions from bad ones; they
+are not those of the paper's table.
+
 Source: SFE (arXiv:2406.10601), section 4.1; StyleFeatureEditor metrics/metrics.py.
 """
 

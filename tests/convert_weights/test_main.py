@@ -193,9 +193,30 @@ def test_exported_generator_converts_back_to_the_same_bundle(bundles, tmp_path, 
 def test_export_overwrites_nothing_when_it_is_refused(bundles, tmp_path):
     out = tmp_path / "state.safetensors"
     out.write_text("precious")
-    arguments = ["export", bundles["stylegan2.pkl"].path, "--layout", "rosinality"]
+    arguments = ["export", bundles["stylegan2.pkl"].path, "--layout", "unknown"]
     assert main([*arguments, "-o", str(out)]) == 2
     assert out.read_text() == "precious"
+
+
+def test_clamp_survives_export_and_conversion(bundles, tmp_path):
+    state, again = tmp_path / "state.safetensors", tmp_path / "again.safetensors"
+    exported = ["export", bundles["stylegan2.pkl"].path, "--layout", "stylegan2-ada"]
+    assert main([*exported, "-o", str(state)]) == 0
+    assert main([str(state), "-o", str(again)]) == 0
+    assert load_bundle(again).network("generator").module.conv_clamp == 256
+
+
+def test_clamp_that_rosinality_cannot_hold_is_said(capsys, bundles, tmp_path):
+    arguments = ["export", bundles["stylegan2.pkl"].path, "--layout", "rosinality"]
+    assert main([*arguments, "-o", str(tmp_path / "state.safetensors")]) == 0
+    assert "no clamp" in capsys.readouterr().out
+
+
+def test_bundle_is_taken_as_a_source(bundles, official_folder, tmp_path):
+    out = tmp_path / "both.safetensors"
+    files = [bundles["rosinality.pt"].path, str(official_folder / "arcface.pth")]
+    assert main([*files, "-o", str(out)]) == 0
+    assert {"generator", "arcface"} <= load_bundle(out).networks.keys()
 
 
 # What is refused, in one line.

@@ -102,7 +102,6 @@ def test_both_exports_hold_the_same_kernel_but_for_a_unit_axis():
         ({"c_dim": 3}, "labels"),
         ({"architecture": "resnet"}, "resnet"),
         ({"architecture": "orig"}, "orig"),
-        ({"conv_clamp": 256.0}, "clamp"),
         ({"use_noise": False}, "noise"),
         ({"z_dim": 5}, "size"),
         ({"mapping_features": 7}, "hidden"),

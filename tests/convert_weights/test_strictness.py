@@ -5,6 +5,7 @@ from convert_weights.convert import convert_source
 from convert_weights.kinds import detect, names, network
 from convert_weights.name_maps import encoders, stylegan2
 from sfe_jax.core.errors import SfeError, WeightsError
+from sfe_jax.ops.convolution import RESAMPLE_FILTER
 from tests.convert_weights.official import ROWS, SIZE, state_of, torch_bytes
 from tests.readers.builders import torch_zip
 
@@ -41,14 +42,21 @@ def test_all_faults_are_listed_together_when_several_arrays_do_not_fit(broken, l
 def test_constants_are_ignored_where_official_files_carry_filters():
     state = state_of("ada")
     for key in ("synthesis.b8.resample_filter", "synthesis.b8.conv0.resample_filter"):
-        state[key] = np.zeros((4, 4), np.float32)
+        state[key] = RESAMPLE_FILTER
     convert_ada(state)
+
+
+def test_filter_that_is_not_ours_is_refused():
+    state = state_of("ada")
+    state["synthesis.b8.resample_filter"] = np.ones((4, 4), np.float32)
+    with pytest.raises(WeightsError, match=r"synthesis.b8.resample_filter is another filter"):
+        convert_ada(state)
 
 
 def test_constants_are_ignored_where_rosinality_carries_kernels():
     state = state_of("rosinality")
     for key in ("convs.0.conv.blur.kernel", "to_rgbs.0.upsample.kernel"):
-        state[key] = np.zeros((4, 4), np.float32)
+        state[key] = 4 * RESAMPLE_FILTER
     build, entries = stylegan2.rosinality_generator, stylegan2.rosinality_generator_entries
     network(state, build, entries, "file.pt")
 
