@@ -27,7 +27,7 @@ from sfe_jax.core.precision import product_precision
 from sfe_jax.core.trees import apply
 from sfe_jax.edits.operands import identity
 from sfe_jax.ops.convolution import convolve
-from sfe_jax.pipelines.methods import Partial, SfeMethod
+from sfe_jax.pipelines.methods import SfeMethod, SynthesisState
 from sfe_jax.pipelines.random_bundle import full_size_modules, random_bundle, small_modules
 
 
@@ -150,7 +150,7 @@ def parts(*, small: bool, repeats: int) -> Iterator[Timing]:
     )
     run(
         "generator from the feature",
-        lambda v, s, x, image: method.upper(v, s, Partial(x, image), x),
+        lambda v, s, x, image: method.upper(v, s, SynthesisState(x, image), x),
         variables["generator"],
         {name: style[:1] for name, style in styles.items()},
         feature,

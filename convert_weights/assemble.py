@@ -6,13 +6,10 @@ from collections.abc import Iterable, Mapping
 import flax.linen as nn
 import numpy as np
 
-from convert_weights.layouts import Entry
-from sfe_jax.core.errors import WeightsError
+from convert_weights.layouts import Entry, State
 from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.core.types import Variables
-from sfe_jax.pipelines.bundle import abstract_variables, fits
-
-State = Mapping[str, np.ndarray]
+from sfe_jax.pipelines.bundle import abstract_variables, fits, refuse_faults
 
 
 def _misfits(module: nn.Module, flat: State, expected: Mapping) -> list[str]:
@@ -76,9 +73,7 @@ def convert_state(
             flat[path] = np.zeros(expected[path].shape, np.float32)
         else:
             faults.append(f"no entry gives {path}")
-    if faults:
-        listing = "\n  ".join(faults)
-        raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
+    refuse_faults(faults, where)
     return unflatten(flat)
 
 

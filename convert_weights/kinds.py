@@ -11,8 +11,8 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
-from convert_weights.assemble import State, convert_state
-from convert_weights.layouts import Entry
+from convert_weights.assemble import convert_state
+from convert_weights.layouts import Entry, State
 from convert_weights.name_maps import encoders, stylegan2
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.ops.convolution import RESAMPLE_FILTER

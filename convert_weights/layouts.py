@@ -4,19 +4,21 @@ PyTorch keeps convolutions as OIHW and dense layers as [out, in]; ours are HWIO 
 dense layer behind a flattened [C, H, W] has its inputs permuted to [H, W, C].
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 Transform = Callable[[np.ndarray], np.ndarray]
 
+State = Mapping[str, np.ndarray]
+"""An official state dict: key -> array."""
+
 
 @dataclass(frozen=True)
 class Layout:
     """A change of axes and its inverse. Neither changes a value."""
 
-    name: str  # What it is, for messages.
     to_ours: Transform  # Official array -> our array.
     to_official: Transform  # Our array -> official array.
 
@@ -34,19 +36,15 @@ def _same(x: np.ndarray) -> np.ndarray:
     return x
 
 
-SAME = Layout("as it is", _same, _same)
-CONV = Layout("OIHW", lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1))
-DENSE = Layout("[out, in]", np.transpose, np.transpose)
-CONST = Layout("CHW", lambda x: x.transpose(1, 2, 0), lambda x: x.transpose(2, 0, 1))
-BATCHED_CONV = Layout(
-    "1OIHW", lambda x: x[0].transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1)[None]
-)
-BATCHED_CONST = Layout(
-    "1CHW", lambda x: x[0].transpose(1, 2, 0), lambda x: x.transpose(2, 0, 1)[None]
-)
-IMAGE_BIAS = Layout("1C11", lambda x: x[0, :, 0, 0], lambda x: x[None, :, None, None])
-NOISE = Layout("11HW", lambda x: x[0, 0], lambda x: x[None, None])
-ONE_ELEMENT = Layout("[1]", lambda x: x[0], lambda x: x[None])
+SAME = Layout(_same, _same)
+CONV = Layout(lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1))
+DENSE = Layout(np.transpose, np.transpose)
+CONST = Layout(lambda x: x.transpose(1, 2, 0), lambda x: x.transpose(2, 0, 1))
+BATCHED_CONV = Layout(lambda x: x[0].transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1)[None])
+BATCHED_CONST = Layout(lambda x: x[0].transpose(1, 2, 0), lambda x: x.transpose(2, 0, 1)[None])
+IMAGE_BIAS = Layout(lambda x: x[0, :, 0, 0], lambda x: x[None, :, None, None])
+NOISE = Layout(lambda x: x[0, 0], lambda x: x[None, None])
+ONE_ELEMENT = Layout(lambda x: x[0], lambda x: x[None])
 
 
 def flattened_dense(height: int, width: int) -> Layout:
@@ -60,7 +58,7 @@ def flattened_dense(height: int, width: int) -> Layout:
         maps = x.reshape(height, width, -1, x.shape[1])  # [H, W, C, out]
         return maps.transpose(3, 2, 0, 1).reshape(x.shape[1], -1)
 
-    return Layout(f"[out, C*{height}*{width}]", to_ours, to_official)
+    return Layout(to_ours, to_official)
 
 
 def batch_norm(key: str, path: str) -> list[Entry]:

@@ -5,7 +5,6 @@ StyleFeatureEditor models/psp/encoders; the key patterns of their published file
 """
 
 import re
-from collections.abc import Mapping
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from convert_weights.layouts import (
     DENSE,
     SAME,
     Entry,
+    State,
     batch_norm,
     flattened_dense,
     prefixed,
@@ -27,8 +27,6 @@ from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.nn.irse import unit_plan
 from sfe_jax.perceptual.arcface import ArcFace
-
-State = Mapping[str, np.ndarray]
 
 IGNORED = (r".*num_batches_tracked",)
 """Counters that PyTorch keeps and inference never reads."""

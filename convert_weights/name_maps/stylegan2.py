@@ -8,9 +8,6 @@ convert_weight.py.
 """
 
 import re
-from collections.abc import Mapping
-
-import numpy as np
 
 from convert_weights.layouts import (
     BATCHED_CONST,
@@ -23,6 +20,7 @@ from convert_weights.layouts import (
     ONE_ELEMENT,
     SAME,
     Entry,
+    State,
     flattened_dense,
     prefixed,
     weight_and_bias,
@@ -31,8 +29,6 @@ from sfe_jax.core.errors import WeightsError
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.layer_table import Architecture, Layer, resolutions
 from sfe_jax.models.stylegan2 import Generator
-
-State = Mapping[str, np.ndarray]
 
 IGNORED = (r".*resample_filter", r".*(blur|upsample)\.kernel", r".*\.\d+\.kernel")
 """Constants that official files carry and we compute: resampling filters."""

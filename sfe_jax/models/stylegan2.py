@@ -56,7 +56,7 @@ def blend_feature(own: Array, feature: Array, *, strength: float | Array) -> Arr
     return own + jnp.asarray(strength, own.dtype) * (feature - own)
 
 
-class Partial(NamedTuple):
+class SynthesisState(NamedTuple):
     """A synthesis that stopped after a block, and can go on from there."""
 
     feature: Array  # [N, r, r, C], output of the block's conv1.
@@ -225,10 +225,10 @@ class Synthesis(nn.Module):
             for layer in self.layers
         }
 
-    def _begin(self, count: int) -> Partial:
+    def _begin(self, count: int) -> SynthesisState:
         """The learned constant, [N, 4, 4, C]."""
         const = self.b4.const.astype(self.precision)[None]
-        return Partial(jnp.repeat(const, count, axis=0), None)
+        return SynthesisState(jnp.repeat(const, count, axis=0), None)
 
     def __call__(
         self,
@@ -236,7 +236,7 @@ class Synthesis(nn.Module):
         *,
         styles: MappingType[str, Array] | None = None,
         noise_mode: NoiseMode = "const",
-        start: Partial | None = None,
+        start: SynthesisState | None = None,
         stop_at: int | None = None,
         replace: MappingType[str, Array] | None = None,
         strength: float | Array = 1.0,
@@ -312,7 +312,9 @@ class Synthesis(nn.Module):
                 raise ShapeError(f"`replace` names {name!r}; known features: {', '.join(names)}")
         return dict(replace or {})
 
-    def _checked_resolutions(self, start: Partial | None, stop_at: int | None) -> tuple[int, int]:
+    def _checked_resolutions(
+        self, start: SynthesisState | None, stop_at: int | None
+    ) -> tuple[int, int]:
         """Resolutions of the block that `start` has run, 0 for none, and of the last block."""
         known = [4 << index for index in range(len(self.channels))]
         done = start.feature.shape[1] if start else 0

@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -174,6 +174,13 @@ def fits(module: nn.Module, path: str, have: tuple[int, ...], want: tuple[int, .
     return have == want
 
 
+def refuse_faults(faults: Sequence[str], where: str) -> None:
+    """Raises a `WeightsError` that lists all `faults` of `where`, if there are any."""
+    if faults:
+        listing = "\n  ".join(faults)
+        raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
+
+
 def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> None:
     """Raises unless the arrays `flat` are exactly those that `module` needs.
 
@@ -192,9 +199,7 @@ def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> N
         have, want = tuple(flat[name].shape), tuple(expected[name].shape)
         if not fits(module, name, have, want):
             faults.append(f"{name} has shape {have}, required is {want}")
-    if faults:
-        listing = "\n  ".join(faults)
-        raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
+    refuse_faults(faults, where)
 
 
 def _umask() -> int:

@@ -21,7 +21,7 @@ from sfe_jax.core.types import Array, Variables
 from sfe_jax.edits.operands import Operands, apply_to_styles, apply_to_ws
 from sfe_jax.models.feature_editor import FeatureFuser
 from sfe_jax.models.inverter import Inverter
-from sfe_jax.models.stylegan2 import Generator, Partial
+from sfe_jax.models.stylegan2 import Generator, SynthesisState
 from sfe_jax.ops.resize import resize_bilinear
 
 NetworkVariables = Mapping[str, Variables]
@@ -141,7 +141,7 @@ class InverterMethod:
         """Pixels a side of the feature: 64 for 256x256 inputs."""
         return int(self.feature_layer.partition(".")[0].removeprefix("b"))
 
-    def lower(self, variables: Variables, styles: Mapping[str, Array]) -> Partial:
+    def lower(self, variables: Variables, styles: Mapping[str, Array]) -> SynthesisState:
         """The generator up to the feature's block."""
         out = apply(
             self.generator,
@@ -150,13 +150,13 @@ class InverterMethod:
             stop_at=self.feature_resolution,
             method="synthesize",
         )
-        return Partial(out["features"][self.feature_layer], out["image"])
+        return SynthesisState(out["features"][self.feature_layer], out["image"])
 
     def upper(
         self,
         variables: Variables,
         styles: Mapping[str, Array],
-        start: Partial,
+        start: SynthesisState,
         feature: Array,
     ) -> Array:
         """The generator from the feature's block on, with `feature` in place of its own.
@@ -181,20 +181,17 @@ class InverterMethod:
         pictures = resize_bilinear(images, self.inverter.input_size)
         return pictures.astype(self.generator.precision)
 
+    def fused_feature(self, variables: NetworkVariables, predicted: Array, own: Array) -> Array:
+        """The Inverter's feature, of the predicted one and the generator's own [N, H, W, C]."""
+        return apply(self.inverter, variables["inverter"], predicted, own, method="fuse")
+
     def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
         """Reads pictures [N, R, R, 3] in [-1, 1]."""
         pictures = self.network_input(images)
         predicted = apply(self.inverter, variables["inverter"], pictures, method="predict")
         styles = _styles(self.generator, variables["generator"], predicted["ws"])
         own = self.lower(variables["generator"], styles).feature
-        feature = apply(
-            self.inverter,
-            variables["inverter"],
-            predicted["feature"],
-            own,
-            method="fuse",
-        )
-        return Inversion(predicted["ws"], feature)
+        return Inversion(predicted["ws"], self.fused_feature(variables, predicted["feature"], own))
 
     def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
         """Pictures [N, R, R, 3] of an inversion."""
@@ -236,13 +233,7 @@ class SfeMethod(InverterMethod):
         # Features of both codes, in one pass.
         styles = _styles(self.generator, weights, jnp.concatenate([ws, ws_e4e]))
         own, feature_e4e = jnp.split(self.lower(weights, styles).feature, [count])
-        feature: Array = apply(
-            self.inverter,
-            variables["inverter"],
-            predicted["feature"],
-            own,
-            method="fuse",
-        )
+        feature = self.fused_feature(variables, predicted["feature"], own)
         return Inversion(ws, feature, ws_e4e, feature_e4e)
 
     def edited_feature(
@@ -279,4 +270,4 @@ class SfeMethod(InverterMethod):
         # What the edit changes in e4e's feature: the original minus the edited one.
         delta = inversion.feature_e4e - edited_e4e
         feature = self.edited_feature(variables, inversion, delta)
-        return self.upper(weights, styles, Partial(own, image), feature)
+        return self.upper(weights, styles, SynthesisState(own, image), feature)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import ShapeError
-from sfe_jax.models.stylegan2 import Partial, blend_feature
+from sfe_jax.models.stylegan2 import SynthesisState, blend_feature
 from tests.compiling import jit
 from tests.models.networks import NUM_WS, C, W, Z, assert_near, draw, generator, part
 from tests.reference import stylegan2 as reference
@@ -129,7 +129,7 @@ def test_style_of_layer_reads_its_row_alone():
 def test_going_on_after_stop_equals_one_pass(resolution, architecture):
     fields = {"architecture": architecture}
     lower = synthesize(fields=fields, stop_at=resolution)
-    start = Partial(lower["features"][f"b{resolution}.conv1"], lower["image"])
+    start = SynthesisState(lower["features"][f"b{resolution}.conv1"], lower["image"])
     assert_near(synthesize(fields=fields, start=start)["image"], synthesize(fields=fields)["image"])
 
 
@@ -147,7 +147,7 @@ def test_stop_before_only_torgb_gives_no_picture():
 
 def test_replacing_at_start_equals_replacing_in_one_pass():
     lower, replace = synthesize(stop_at=8), {"b8.conv1": FEATURE}
-    start = Partial(lower["features"]["b8.conv1"], lower["image"])
+    start = SynthesisState(lower["features"]["b8.conv1"], lower["image"])
     image = synthesize(start=start, replace=replace)["image"]
     assert_near(image, synthesize(replace=replace)["image"])
 
@@ -303,12 +303,12 @@ def test_synthesis_refuses_unknown_resolution(resolution):
 
 
 def test_synthesis_refuses_stop_behind_start():
-    start = Partial(jnp.asarray(FEATURE), jnp.zeros((2, 8, 8, 3)))
+    start = SynthesisState(jnp.asarray(FEATURE), jnp.zeros((2, 8, 8, 3)))
     refuse(r"`stop_at` is 8; required is one of \[16\]", start=start, stop_at=8)
 
 
 def test_synthesis_refuses_start_of_unknown_resolution():
-    refuse("`start` has resolution 6", start=Partial(jnp.zeros((2, 6, 6, 5)), None))
+    refuse("`start` has resolution 6", start=SynthesisState(jnp.zeros((2, 6, 6, 5)), None))
 
 
 def test_synthesis_refuses_styles_without_a_layer():
