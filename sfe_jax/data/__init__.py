@@ -1,0 +1,1 @@
+"""Beside the floors: pictures to train and test on."""
