@@ -22,6 +22,7 @@ from sfe_jax.ops.upfirdn2d import downsample2d, filter2d, upfirdn2d, upsample2d
 from sfe_jax.pipelines.bundle import Network
 from sfe_jax.pipelines.methods import InverterMethod, SfeMethod
 from tests.golden.reader import Case
+from tests.golden.training_kinds import ada_augment, ranger
 
 Outputs = dict[str, np.ndarray]
 
@@ -357,6 +358,8 @@ KINDS: dict[str, Callable[[Case], Outputs]] = {
         e4e_latent_discriminator,
         arcface,
         style_feature_editor,
+        ranger,
+        ada_augment,
     )
 }
 """Every kind that is supported, by its name in the cases."""

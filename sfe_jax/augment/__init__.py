@@ -1,0 +1,1 @@
+"""Floor 4: adaptive discriminator augmentation (ADA)."""

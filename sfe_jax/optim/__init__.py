@@ -1,0 +1,1 @@
+"""Floor 4: what moves parameters: the Ranger optimiser and the average of weights."""
