@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from sfe_jax.cli.batches import process_pictures
 from sfe_jax.cli.options import (
     Domain,
     Images,
@@ -14,7 +15,6 @@ from sfe_jax.cli.options import (
     Weights,
     list_pictures,
     open_editor,
-    output_names,
 )
 from sfe_jax.core.errors import OptionError
 
@@ -120,11 +120,7 @@ def edit(
         raise OptionError("no --edit given; write for example --edit smile=3, or use `sfe invert`")
     parsed = _merge_requests(edit)
 
-    import numpy as np
-
-    from sfe_jax.cli.console import announce_compilation, progress, say
-    from sfe_jax.cli.report import describe_scores, write_json
-    from sfe_jax.core.images import load_aligned
+    from sfe_jax.cli.console import say
     from sfe_jax.edits.catalogue import find
     from sfe_jax.edits.direction import strength_warning
 
@@ -142,23 +138,12 @@ def edit(
         direction = find(name, editor.directions)
         for warning in filter(None, (strength_warning(direction, s) for s in strengths)):
             say(f"warning: {warning}")
-    # A bad picture is better found before the work than in its midst.
-    for path in progress(paths, "checking", total=len(paths)):
-        load_aligned(path, editor.resolution, crop=crop)
-
-    announce_compilation()
-    records = []
-    names = list(output_names(paths))
-    starts = range(0, len(paths), batch)
-    for start in progress(starts, "editing", total=len(starts)):
-        rows = slice(start, start + batch)
-        pictures = np.stack(
-            [load_aligned(path, editor.resolution, crop=crop) for path in paths[rows]]
-        )
-        folders = [out / name for name in names[rows]]
-        results = _edit_pictures(editor, pictures, requests, folders)
-        for path, folder, record in zip(paths[rows], folders, results, strict=True):
-            say(f"{path}: {describe_scores(record)}, pictures in {folder}")
-            records.append({"image": str(path), "method": editor.method_name, **record})
-        write_json(out / "edits.json", records)
-    say(f"wrote {out / 'edits.json'}")
+    process_pictures(
+        paths,
+        editor,
+        lambda pictures, folders: _edit_pictures(editor, pictures, requests, folders),
+        what="editing",
+        report=out / "edits.json",
+        batch=batch,
+        crop=crop,
+    )

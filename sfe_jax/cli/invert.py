@@ -1,7 +1,9 @@
 """`sfe invert`: find photographs in the generator."""
 
 import pathlib
+from typing import TYPE_CHECKING
 
+from sfe_jax.cli.batches import process_pictures
 from sfe_jax.cli.options import (
     Images,
     MethodName,
@@ -10,8 +12,31 @@ from sfe_jax.cli.options import (
     Weights,
     list_pictures,
     open_editor,
-    output_names,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sfe_jax.pipelines.editor import Editor
+
+
+def _invert_pictures(
+    editor: "Editor", pictures: "np.ndarray", folders: list[pathlib.Path]
+) -> list[dict[str, float]]:
+    """Inverts pictures uint8 [N, R, R, 3] and writes them to N folders; gives their scores."""
+    import numpy as np
+
+    from sfe_jax.core.images import save_image, strip
+    from sfe_jax.pipelines.scores import score_pictures
+
+    inversion = editor.invert(pictures)
+    inverted = editor.reconstruct(inversion)
+    for index, folder in enumerate(folders):
+        save_image(folder / "inversion.png", inverted[index])
+        pair = strip([pictures[index], inverted[index]], ["original", "inversion"])
+        save_image(folder / "comparison.png", pair)
+        np.save(folder / "ws.npy", np.asarray(inversion.ws[index : index + 1]))
+    return score_pictures(editor.bundle, pictures, inverted)
 
 
 def invert(
@@ -40,38 +65,14 @@ def invert(
         batch: Pictures computed together.
         crop: Take the centre square of photographs that are not square.
     """
-    import numpy as np
-
-    from sfe_jax.cli.console import announce_compilation, progress, say
-    from sfe_jax.cli.report import describe_scores, write_json
-    from sfe_jax.core.images import load_aligned, save_image, strip
-    from sfe_jax.pipelines.scores import score_pictures
-
     paths = list_pictures(images)
     editor = open_editor(weights, method=method, precision=precision, batch=batch)
-    # A bad picture is better found before the work than in its midst.
-    for path in progress(paths, "checking", total=len(paths)):
-        load_aligned(path, editor.resolution, crop=crop)
-
-    announce_compilation()
-    records = []
-    names = list(output_names(paths))
-    starts = range(0, len(paths), batch)
-    for start in progress(starts, "inverting", total=len(starts)):
-        rows = slice(start, start + batch)
-        originals = np.stack(
-            [load_aligned(path, editor.resolution, crop=crop) for path in paths[rows]]
-        )
-        inversion = editor.invert(originals)
-        results = editor.reconstruct(inversion)
-        scores = score_pictures(editor.bundle, originals, results)
-        for index, (path, name) in enumerate(zip(paths[rows], names[rows], strict=True)):
-            folder = out / name
-            save_image(folder / "inversion.png", results[index])
-            pair = strip([originals[index], results[index]], ["original", "inversion"])
-            save_image(folder / "comparison.png", pair)
-            np.save(folder / "ws.npy", np.asarray(inversion.ws[index : index + 1]))
-            say(f"{path}: {describe_scores(scores[index])}, pictures in {folder}")
-            records.append({"image": str(path), "method": editor.method_name, **scores[index]})
-        write_json(out / "inversions.json", records)
-    say(f"wrote {out / 'inversions.json'}")
+    process_pictures(
+        paths,
+        editor,
+        lambda pictures, folders: _invert_pictures(editor, pictures, folders),
+        what="inverting",
+        report=out / "inversions.json",
+        batch=batch,
+        crop=crop,
+    )
