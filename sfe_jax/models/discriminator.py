@@ -73,6 +73,7 @@ class DiscriminatorEpilogue(nn.Module):
     features: int  # Outputs: 1, or the size of the embedded label.
     group_size: int | None  # Pictures compared with each other; None for the whole batch.
     num_std_channels: int  # Channels of statistics; 0 for none.
+    neighbours: bool  # Whether groups are of neighbours.
     clamp: float | None = None  # Bound of the convolution's outputs. None = no bound.
 
     @nn.compact
@@ -80,7 +81,12 @@ class DiscriminatorEpilogue(nn.Module):
         """Applies the layers to x [N, 4, 4, C]."""
         channels = x.shape[-1]
         if self.num_std_channels:
-            x = minibatch_std(x, group_size=self.group_size, num_channels=self.num_std_channels)
+            x = minibatch_std(
+                x,
+                group_size=self.group_size,
+                num_channels=self.num_std_channels,
+                neighbours=self.neighbours,
+            )
         x = EqualizedConv(channels, clamp=self.clamp, name="conv")(x)
         x = x.reshape(x.shape[0], -1)  # Order H, W, C; the converter permutes C, H, W.
         x = EqualizedDense(channels, activation="lrelu", name="dense")(x)
@@ -100,6 +106,7 @@ class Discriminator(nn.Module):
     embed_features: int | None = None  # Width of its embedding; None is `cmap_dim`.
     group_size: int | None = 4  # Group of the minibatch statistic; None for the whole batch.
     num_std_channels: int = 1  # Channels of the minibatch statistic; 0 for none.
+    neighbours: bool = False  # Whether groups are of neighbours, as training on many devices needs.
     conv_clamp: float | None = None  # Bound of every convolution's outputs. None = no bound.
     precision: str = "float32"  # Of the blocks: "float32" or "bfloat16"; the epilogue is float32.
 
@@ -147,9 +154,15 @@ class Discriminator(nn.Module):
 
         # Logits. A label picks a direction of the last features (arXiv:1802.05637, section 3).
         cmap_dim = (self.cmap_dim or self.channels[0]) if self.c_dim else 0
-        x = DiscriminatorEpilogue(
-            cmap_dim or 1, self.group_size, self.num_std_channels, self.conv_clamp, name="b4"
-        )(x.astype(jnp.float32))
+        epilogue = DiscriminatorEpilogue(
+            cmap_dim or 1,
+            self.group_size,
+            self.num_std_channels,
+            self.neighbours,
+            self.conv_clamp,
+            name="b4",
+        )
+        x = epilogue(x.astype(jnp.float32))
         if not self.c_dim:
             return x
         label = Mapping(

@@ -10,16 +10,21 @@ EPSILON = 1e-8
 """Added to the variance, so that the root has a slope where all samples are equal."""
 
 
-def minibatch_std(x: Array, *, group_size: int | None = 4, num_channels: int = 1) -> Array:
+def minibatch_std(
+    x: Array, *, group_size: int | None = 4, num_channels: int = 1, neighbours: bool = False
+) -> Array:
     """Appends channels that hold the mean standard deviation within a group of samples.
 
-    Sample i belongs to group i mod (N / G): groups are strided, not contiguous. The channels of `x`
-    are cut into F contiguous chunks; each gives one constant map.
+    Sample i belongs to group i mod (N / G), as in the original, or to group i // G if groups are
+    of neighbours. The channels of `x` are cut into F contiguous chunks; each gives one constant
+    map.
 
     Args:
         x: [N, H, W, C].
         group_size: Samples per group; G is this or N, whichever is smaller. None = N.
         num_channels: F, appended channels, at least 1.
+        neighbours: Whether groups are of neighbours. A batch that is sharded in multiples of G is
+            then compared within each device; strided groups would send activations across.
 
     Returns:
         [N, H, W, C + F], dtype of `x`.
@@ -38,8 +43,11 @@ def minibatch_std(x: Array, *, group_size: int | None = 4, num_channels: int = 1
     if channels % num_channels:
         raise ShapeError(f"`x` has {channels} channels; required is a multiple of {num_channels}")
 
-    grouped = x.reshape(size, n // size, height, width, num_channels, channels // num_channels)
-    deviation = jnp.sqrt(jnp.var(grouped, axis=0) + EPSILON)  # [N / G, H, W, F, C / F]
+    groups = (n // size, size) if neighbours else (size, n // size)
+    grouped = x.reshape(*groups, height, width, num_channels, channels // num_channels)
+    variance = jnp.var(grouped, axis=1 if neighbours else 0)
+    deviation = jnp.sqrt(variance + EPSILON)  # [N / G, H, W, F, C / F]
     statistic = jnp.mean(deviation, axis=(1, 2, 4))  # [N / G, F]
-    maps = jnp.tile(statistic, (size, 1))[:, None, None, :]
+    spread = jnp.repeat(statistic, size, axis=0) if neighbours else jnp.tile(statistic, (size, 1))
+    maps = spread[:, None, None, :]
     return jnp.concatenate([x, jnp.broadcast_to(maps, (n, height, width, num_channels))], axis=3)

@@ -16,6 +16,8 @@ from sfe_jax.ops.convolution import (
     downsample_convolve,
     patch_convolve,
     phased_transposed_convolve,
+    strided_convolve,
+    transposed_convolve,
     upsample_convolve,
     winograd_convolve,
 )
@@ -203,3 +205,31 @@ def test_slopes_equal_those_of_plain_form(form, slopes):
 @pytest.mark.parametrize("form", ["patches", "winograd"])
 def test_slopes_equal_those_of_plain_form_where_form_is_chosen(form):
     assert_equal_slopes(first_slopes, convolve, plain_convolve, *SELECTED[form])
+
+
+def _slopes(up, down, order: int):
+    """Reverse derivatives of a scalar made of both convolutions, `order` times."""
+    x = jnp.asarray(draw(2, 4, 4, 3))
+    kernel, back = jnp.asarray(draw(3, 3, 3, 5)), jnp.asarray(draw(3, 3, 5, 2))
+
+    def value(x, kernel, back):
+        return jnp.sum(jnp.sin(down(jnp.tanh(up(x, kernel)), back)))
+
+    function = value
+    for _ in range(order):
+        slope = jax.grad(function, argnums=(0, 1, 2))
+        function = lambda *a, slope=slope: sum(jnp.sum(jnp.sin(s)) for s in slope(*a))  # noqa: E731
+    return jax.jit(jax.grad(function, argnums=(0, 1, 2)))(x, kernel, back)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_slopes_of_resampled_convolutions_equal_those_of_plain_forms(order):
+    def plain_down(y, kernel):
+        return jax.lax.conv_general_dilated(
+            y, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    ours = _slopes(transposed_convolve, strided_convolve, order)
+    plain = _slopes(dilated_transposed_convolve, plain_down, order)
+    for have, want in zip(ours, plain, strict=True):
+        assert_near(have, want)
