@@ -1,0 +1,82 @@
+import contextlib
+import json
+import socket
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from sfe_jax.checkpoints import Checkpoints
+from sfe_jax.core.errors import WeightsError
+from sfe_jax.parallel.mesh import make_mesh
+from sfe_jax.writers import LOG, read_log
+from tests.parallel.joining import like, state
+from tests.parallel.running import program
+from tests.parallel.saving import Position
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("joined")
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    """What each of two processes found out."""
+    address = f"localhost:{_free_port()}"
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                program(
+                    "joining",
+                    folder,
+                    JAX_COORDINATOR_ADDRESS=address,
+                    JAX_NUM_PROCESSES=2,
+                    JAX_PROCESS_ID=index,
+                )
+            )
+            for index in range(2)
+        ]
+        said = [process.communicate(timeout=60) for process in processes]
+    for process, (_, errors) in zip(processes, said, strict=True):
+        assert process.returncode == 0, errors
+    # The library that moves data between processes speaks first.
+    return [json.loads(output.splitlines()[-1]) for output, _ in said]
+
+
+def test_one_of_two_processes_is_the_main_one(found):
+    assert [(each["joined"], each["main"]) for each in found] == [(True, True), (True, False)]
+
+
+def test_each_process_reads_its_part_of_the_batch(found):
+    assert [each["shard"] for each in found] == [[0, 2], [1, 2]]
+    assert [each["samples"] for each in found] == [[0, 0, 1, 1]] * 2
+
+
+def test_two_processes_restore_what_they_saved(found):
+    assert [(each["restored"], each["meta"]) for each in found] == [(True, {"step": 2})] * 2
+
+
+def test_each_process_keeps_its_own_position(found):
+    assert [each["position"] for each in found] == [2, 12]
+
+
+def test_main_process_alone_writes_the_log(found, folder):
+    assert [line["step"] for line in read_log(folder / LOG)] == [2]
+
+
+@pytest.mark.usefixtures("found")
+def test_one_process_restores_the_state_of_two(folder):
+    mesh = make_mesh(data=4, model=2)
+    with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
+        restored, _ = checkpoints.restore(like(mesh))
+        with pytest.raises(WeightsError, match=r"there is process_0-of-2\.json, process_1-of-2"):
+            checkpoints.restore(like(mesh), Position())
+    same = jax.tree.map(lambda a, b: bool(jnp.all(a == b)), restored, state())
+    assert all(same.values())
