@@ -31,3 +31,7 @@ class EditError(SfeError):
 
 class OptionError(SfeError):
     """A command-line option has a value that cannot be used."""
+
+
+class TrainingError(SfeError):
+    """A run cannot go on: a loss is not finite, or its parts do not fit together."""

@@ -108,41 +108,35 @@ def to_uint8(images: np.ndarray, *, offset: float = 127.5) -> np.ndarray:
     return np.clip(images * np.float32(127.5) + np.float32(offset), 0, 255).astype(np.uint8)
 
 
-def _too_many_pixels(path: pathlib.Path) -> ImageError:
+def _too_many_pixels(name: object) -> ImageError:
     limit = f"at most {MAX_PIXELS // 1_000_000} million pixels are read"
-    return ImageError(f"{path}: has too many pixels; {limit}, make it smaller")
+    return ImageError(f"{name}: has too many pixels; {limit}, make it smaller")
 
 
 @contextlib.contextmanager
-def _pillow_errors(path: pathlib.Path) -> Iterator[None]:
-    """Turns what Pillow says about a bad file into one line of ours, and mutes its warnings."""
+def _pillow_errors(name: object) -> Iterator[None]:
+    """Turns what Pillow says about a bad picture into one line of ours."""
     try:
-        # Only Pillow's own: size is checked by us, and damaged metadata does not harm pixels.
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            yield
+        yield
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels(path) from error
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError) as error:
-        reason = f"cannot be opened ({error.strerror})"
-        raise ImageError(f"{path}: {reason}; give the path of a picture") from error
+        raise _too_many_pixels(name) from error
     except UnidentifiedImageError as error:
-        reason = "is not a picture that we read" if path.stat().st_size else "is empty"
         known = ", ".join(_FORMATS)
-        raise ImageError(f"{path}: {reason}; convert it to one of {known}") from error
+        reason = f"is not a picture that we read; convert it to one of {known}"
+        raise ImageError(f"{name}: {reason}") from error
     except _DECODING_ERRORS as error:
         reason = f"is broken or truncated ({error})"
-        raise ImageError(f"{path}: {reason}; required is a whole picture, get it again") from error
+        raise ImageError(f"{name}: {reason}; required is a whole picture, get it again") from error
 
 
-def _check_size(path: pathlib.Path, size: tuple[int, int]) -> None:
+def _check_size(name: object, size: tuple[int, int]) -> None:
     """Raises if a picture of `size` (width, height) is too large to decode or too small to use."""
     width, height = size
     if width * height > MAX_PIXELS:
-        raise _too_many_pixels(path)
+        raise _too_many_pixels(name)
     if min(size) < MIN_SIDE:
         required = f"required are at least {MIN_SIDE} pixels a side"
-        raise ImageError(f"{path}: is {width} x {height}; {required}, use a larger picture")
+        raise ImageError(f"{name}: is {width} x {height}; {required}, use a larger picture")
 
 
 def _orientation(image: Image.Image) -> int:
@@ -153,14 +147,14 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _to_8_bits(image: Image.Image, path: pathlib.Path) -> Image.Image:
+def _to_8_bits(image: Image.Image, name: object) -> Image.Image:
     """Brings any mode to L, LA, RGB, RGBA or CMYK; scales 16-bit grey, which Pillow may clip."""
     if image.mode.startswith("I;16"):
         levels = np.asarray(image).astype(np.uint32)
         return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ImageError(
-            f"{path}: has pixels of type {image.mode}, whose range is unknown; "
+            f"{name}: has pixels of type {image.mode}, whose range is unknown; "
             "save it with 8 or 16 bits a channel"
         )
     if image.has_transparency_data:
@@ -211,24 +205,63 @@ def _to_srgb(image: Image.Image, icc_profile: bytes) -> Image.Image:
     return transform.apply(image)
 
 
-def _as_srgb(image: Image.Image, icc_profile: bytes | None, path: pathlib.Path) -> Image.Image:
+def _as_srgb(image: Image.Image, icc_profile: bytes | None, name: object) -> Image.Image:
     """Brings L, RGB or CMYK pixels to sRGB; an unusable profile is a warning, not an end."""
     if icc_profile:
         try:
             return _to_srgb(image, icc_profile)
         except ImageCms.PyCMSError as error:
             reason = f"its colour profile cannot be used ({error})"
-            warnings.warn(f"{path}: {reason}; its colours are read as sRGB", stacklevel=3)
+            warnings.warn(f"{name}: {reason}; its colours are read as sRGB", stacklevel=3)
     return image.convert("RGB")
 
 
-def load_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """Reads a picture as every viewer shows it.
+def decode_image(data: bytes, name: object) -> Image.Image:
+    """Decodes a picture, upright and in sRGB; grey and transparency are kept.
 
     EXIF orientation is applied, and EXIF that cannot be read is ignored. Embedded colour profiles
-    (Display P3, Adobe RGB, CMYK) are converted to sRGB; one that is unusable gives a warning.
-    Transparent parts become white. Of an animation the first frame is read. Grey of 16 bits is
-    scaled to 8.
+    (Display P3, Adobe RGB, CMYK) are converted to sRGB; one that is unusable gives a warning. Of an
+    animation the first frame is read. Grey of 16 bits is scaled to 8.
+
+    Args:
+        data: Content of a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP file.
+        name: Where it comes from, for messages.
+
+    Returns:
+        Picture of mode L, RGB or RGBA.
+
+    Raises:
+        ImageError: If it is empty, broken, not a picture, larger than `MAX_PIXELS`, smaller than
+            `MIN_SIDE` a side, or of a pixel type without a range.
+    """
+    if not data:
+        raise ImageError(f"{name}: is empty; required is a whole picture, get it again")
+    with _pillow_errors(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+        _check_size(name, opened.size)
+        opened.load()
+        # After loading, since Pillow itself turns TIFF pictures then, and clears their tag.
+        orientation = _orientation(opened)
+        icc_profile = opened.info.get("icc_profile")
+        image = _to_8_bits(opened, name)
+    colours = image
+    if icc_profile or image.mode != "L":
+        colours = _as_srgb(image.convert(image.mode.removesuffix("A")), icc_profile, name)
+    if image.mode.endswith("A"):
+        colours.putalpha(image.getchannel("A"))
+    return colours.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else colours
+
+
+def over_white(image: Image.Image) -> Image.Image:
+    """Lays a picture of mode RGBA over white, mode RGB; others are given back."""
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGB", image.size, "white")
+    white.paste(image, mask=image.getchannel("A"))
+    return white
+
+
+def load_image(path: str | os.PathLike[str]) -> np.ndarray:
+    """Reads a picture as every viewer shows it: as `decode_image`, transparent parts white.
 
     Args:
         path: BMP, GIF, JPEG, PNG, PPM, TIFF or WebP file.
@@ -237,25 +270,18 @@ def load_image(path: str | os.PathLike[str]) -> np.ndarray:
         uint8 [H, W, 3], sRGB.
 
     Raises:
-        ImageError: If the file is missing, empty, broken, not a picture, larger than `MAX_PIXELS`,
-            smaller than `MIN_SIDE` a side, or of a pixel type without a range.
+        ImageError: As `decode_image`; also if the file is missing.
     """
-    path = pathlib.Path(path)
-    with _pillow_errors(path), Image.open(path, formats=_FORMATS) as opened:
-        _check_size(path, opened.size)
-        opened.load()
-        # After loading, since Pillow itself turns TIFF pictures then, and clears their tag.
-        orientation = _orientation(opened)
-        icc_profile = opened.info.get("icc_profile")
-        image = _to_8_bits(opened, path)
-    colours = _as_srgb(image.convert(image.mode.removesuffix("A")), icc_profile, path)
-    if image.mode.endswith("A"):
-        white = Image.new("RGB", image.size, "white")
-        white.paste(colours, mask=image.getchannel("A"))
-        colours = white
-    if orientation in _UPRIGHT:
-        colours = colours.transpose(_UPRIGHT[orientation])
-    return np.array(colours)
+    try:
+        data = pathlib.Path(path).read_bytes()
+    except OSError as error:
+        reason = f"cannot be opened ({error.strerror})"
+        raise ImageError(f"{path}: {reason}; give the path of a picture") from error
+    # Only Pillow's own warnings: size is checked by us, and damaged metadata does not harm pixels.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        image = decode_image(data, path)
+    return np.array(over_white(image).convert("RGB"))
 
 
 def _centre_square(image: np.ndarray) -> np.ndarray:

@@ -1,12 +1,11 @@
 """Pictures brought to one form: decoded from bytes, cut, resized, with one number of channels."""
 
 import io
-import pathlib
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from sfe_jax.core import images
 from sfe_jax.core.errors import ImageError, OptionError
@@ -70,29 +69,8 @@ class Form:
             raise OptionError(f"`resolution` is {self.resolution}; {required}")
 
 
-def _upright(data: bytes, path: pathlib.Path) -> Image.Image:
-    """Decodes to L, RGB or RGBA in sRGB, turned as its EXIF orientation says."""
-    with Image.open(io.BytesIO(data), formats=images._FORMATS) as opened:
-        images._check_size(path, opened.size)
-        opened.load()
-        orientation = images._orientation(opened)
-        icc_profile = opened.info.get("icc_profile")
-        image = images._to_8_bits(opened, path)
-    if image.mode == "L" and not icc_profile:
-        colours = image
-    else:
-        colours = images._as_srgb(image.convert(image.mode.removesuffix("A")), icc_profile, path)
-    if image.mode.endswith("A"):
-        colours.putalpha(image.getchannel("A"))
-    return (
-        colours.transpose(images._UPRIGHT[orientation])
-        if orientation in images._UPRIGHT
-        else colours
-    )
-
-
 def decode_picture(data: bytes, name: str) -> np.ndarray:
-    """Decodes a picture as `sfe_jax.core.images.load_image` does, but keeps grey and alpha.
+    """Decodes a picture as `sfe_jax.core.images.decode_image` does.
 
     Args:
         data: Content of a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP file.
@@ -104,18 +82,7 @@ def decode_picture(data: bytes, name: str) -> np.ndarray:
     Raises:
         ImageError: If it is empty, broken, not a picture, or too large or too small.
     """
-    path = pathlib.Path(name)
-    try:
-        levels = np.array(_upright(data, path))
-    except Image.DecompressionBombError as error:
-        raise images._too_many_pixels(path) from error
-    except UnidentifiedImageError as error:
-        reason = "is not a picture that we read" if data else "is empty"
-        known = ", ".join(images._FORMATS)
-        raise ImageError(f"{path}: {reason}; convert it to one of {known}") from error
-    except images._DECODING_ERRORS as error:
-        reason = f"is broken or truncated ({error})"
-        raise ImageError(f"{path}: {reason}; required is a whole picture, get it again") from error
+    levels = np.array(images.decode_image(data, name))
     return levels[..., None] if levels.ndim == 2 else levels
 
 
@@ -133,19 +100,13 @@ def encode_png(image: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _over_white(image: np.ndarray) -> np.ndarray:
-    """Lays [H, W, 4] over white, rounded: [H, W, 3]."""
-    colours, opacity = image[..., :3].astype(np.uint32), image[..., 3:].astype(np.uint32)
-    return ((colours * opacity + 255 * (255 - opacity) + 127) // 255).astype(np.uint8)
-
-
 def _to_channels(image: np.ndarray, form: Form, name: str) -> np.ndarray:
     """Brings [H, W, 1], [H, W, 3] or [H, W, 4] to `form.channels`; grey is ITU-R 601 luma."""
     if image.shape[-1] == 4:
         if form.alpha == "refuse" and (image[..., 3] < 255).any():
             remedy = "an opaque one is required: flatten it, or set `alpha` to 'white'"
             raise ImageError(f"{name}: has transparent parts; {remedy}")
-        image = _over_white(image)
+        image = np.asarray(images.over_white(Image.fromarray(image)))
     if image.shape[-1] == form.channels:
         return image
     if form.channels == 3:

@@ -146,6 +146,25 @@ def _shard(source: Source, index: int, count: int) -> slice:
     return slice(index, None, count)
 
 
+class _Expand(grain.experimental.FlatMapTransform):
+    """Group g -> its records, g * size and those after it."""
+
+    def __init__(self, size: int):
+        self.max_fan_out = size
+
+    def flat_map(self, element: int) -> list[int]:
+        """The records of a group."""
+        return [element * self.max_fan_out + place for place in range(self.max_fan_out)]
+
+
+def _shuffled(count: int, *, seed: int, shard: slice, neighbours: int) -> grain.MapDataset:
+    """Indices of one epoch in random order; neighbours stay together."""
+    groups = grain.MapDataset.range(count // neighbours).seed(seed).shuffle()[shard]
+    if neighbours == 1:
+        return groups
+    return grain.experimental.FlatMapMapDataset(groups, _Expand(neighbours))
+
+
 def batches(
     source: Source,
     *,
@@ -159,6 +178,7 @@ def batches(
     resize_filter: Filter = "lanczos",
     alpha: Alpha = "white",
     mirror: bool = False,
+    neighbours: int = 1,
     threads: int = 2,
     strict: bool = False,
     faults: Faults | None = None,
@@ -180,6 +200,8 @@ def batches(
         resize_filter: How they are resized.
         alpha: What becomes of transparent parts.
         mirror: Whether pictures are mirrored with probability 1/2.
+        neighbours: Records side by side in the source that stay so, such as the 2 pictures of each
+            person among procedural faces; a divisor of `batch_size`.
         threads: That read ahead; 0 reads when asked.
         strict: Raise for a record that cannot be read, instead of leaving it out.
         faults: Counts the records left out; None for one of its own.
@@ -194,10 +216,15 @@ def batches(
     """
     _check("batch_size", batch_size, 1)
     _check("seed", seed, 0, 1 << 32)
+    _check("neighbours", neighbours, 1, batch_size + 1)
+    if batch_size % neighbours:
+        raise OptionError(
+            f"`neighbours` is {neighbours}; required is a divisor of the batch of {batch_size}"
+        )
     _check("threads", threads, 0)
     shard = _shard(source, shard_index, shard_count)
     form = Form(resolution, channels, transform, resize_filter, alpha)
-    order = grain.MapDataset.range(len(source)).seed(seed).shuffle()[shard]
+    order = _shuffled(len(source), seed=seed, shard=shard, neighbours=neighbours)
     read = functools.partial(_read_example, source=source, form=form)
     guard = _Guard(read, source.name, count=len(order), strict=strict, faults=faults)
     records = order.repeat().map(guard)

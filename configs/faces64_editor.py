@@ -1,0 +1,42 @@
+"""SFE's second phase for the procedural faces: the last link of `make train-faces`.
+
+    python train.py --config=configs/faces64_editor.py --workdir=runs/faces64_editor
+
+Pairs are made with every direction fitted on the generator, over its measured range of strengths.
+"""
+
+from sfe_jax.training.adversary import AdversaryOptions
+from sfe_jax.training.criteria import CriteriaOptions
+from sfe_jax.training.feature_editor import FeatureEditorOptions
+from sfe_jax.training.recipe import DataOptions, Recipe, Schedule
+
+WEIGHTS = (
+    "runs/faces64_features/faces64_features.safetensors",
+    "runs/faces64_gan/faces64_gan.safetensors",
+    "runs/faces64_directions.safetensors",
+    "runs/faces64_e4e/faces64_e4e.safetensors",
+    "runs/faces64_inverter/faces64_inverter.safetensors",
+)
+
+
+def get_config() -> Recipe:
+    """The recipe."""
+    return Recipe(
+        name="faces64_editor",
+        method=FeatureEditorOptions(
+            num_units=3,
+            learning_rate=2e-3,
+            edits={},
+            criteria=CriteriaOptions(
+                size=64, perceptual_network="features", identity_network="features"
+            ),
+            adversary=AdversaryOptions(start=-1),
+        ),
+        weights=WEIGHTS,
+        data=DataOptions(source="faces", resolution=64, count=40_000),
+        evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
+        batch_size=16,
+        schedule=Schedule(
+            total=100_000, log=2_000, show=20_000, save=10_000, evaluate=20_000, evaluated=256
+        ),
+    )

@@ -1,0 +1,41 @@
+"""SFE's first phase for the procedural faces: the fourth link of `make train-faces`.
+
+    python train.py --config=configs/faces64_inverter.py --workdir=runs/faces64_inverter
+
+The feature is b16.conv1, a quarter of the picture's side, as b64.conv1 is for 256x256 inputs. No
+adversary plays: at this size its weight of 0.01 is not worth its time.
+"""
+
+from sfe_jax.training.adversary import AdversaryOptions
+from sfe_jax.training.criteria import CriteriaOptions
+from sfe_jax.training.inverter import InverterOptions
+from sfe_jax.training.recipe import DataOptions, Recipe, Schedule
+
+FEATURES = "runs/faces64_features/faces64_features.safetensors"
+GENERATOR = "runs/faces64_gan/faces64_gan.safetensors"
+
+
+def get_config() -> Recipe:
+    """The recipe."""
+    return Recipe(
+        name="faces64_inverter",
+        method=InverterOptions(
+            input_size=64,
+            depths=(1, 1, 2, 1),
+            widths=(16, 32, 64, 96),
+            num_units=3,
+            learning_rate=2e-3,
+            feature_ramp=8_000,
+            criteria=CriteriaOptions(
+                size=64, perceptual_network="features", identity_network="features"
+            ),
+            adversary=AdversaryOptions(start=-1),
+        ),
+        weights=(FEATURES, GENERATOR),
+        data=DataOptions(source="faces", resolution=64, count=40_000),
+        evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
+        batch_size=16,
+        schedule=Schedule(
+            total=120_000, log=2_000, show=20_000, save=10_000, evaluate=20_000, evaluated=256
+        ),
+    )

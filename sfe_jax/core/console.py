@@ -1,0 +1,43 @@
+"""The console that messages go to, standard error, and the progress bar on it."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Item = TypeVar("Item")
+
+
+def console() -> Console:
+    """The console that messages go to."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def progress(items: Iterable[Item], what: str, *, total: int | None = None) -> Iterator[Item]:
+    """Passes `items` on under a progress bar.
+
+    Args:
+        items: What is worked on.
+        what: A few words in front of the bar.
+        total: How many; None asks `items`.
+
+    Yields:
+        The items.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console()) as bar:
+        yield from bar.track(items, total=total, description=what)
