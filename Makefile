@@ -7,9 +7,9 @@ VENV := .venv
 NEWEST_VENV := .venv-newest
 BIN := $(VENV)/bin
 SHARED ?= ../shared
-CHECKED := sfe_jax convert_weights benchmarks tests
+CHECKED := sfe_jax convert_weights benchmarks configs tests train.py
 
-.PHONY: help edit test test-slow test-newest golden format bench clean
+.PHONY: help edit test test-slow test-newest golden train-faces format bench clean
 
 help: ## Lists the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,32 @@ test-newest: ## The tests under Python 3.13 and the newest JAX, where they are f
 	test -d $(NEWEST_VENV) || $(NEWEST) -m venv $(NEWEST_VENV)
 	$(NEWEST_VENV)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager pip -e '.[dev]'
 	$(NEWEST_VENV)/bin/python -m pytest -q
+
+# The chain of small networks. Each link is a file; a link that was stopped goes on from its last
+# checkpoint, and one that is done is not repeated.
+
+RUNS := runs
+FACES := sfe_jax/weights/faces64.safetensors
+link = $(RUNS)/faces64_$(1)/faces64_$(1).safetensors
+LINKS := $(foreach name,features gan psp e4e inverter editor,$(call link,$(name)))
+DIRECTIONS := $(RUNS)/faces64_directions.safetensors
+ATTRIBUTES := smile glasses hair_colour hair_length skin_tone age yaw beard makeup lighting
+
+train-faces: $(VENV)/installed $(FACES) ## Trains the bundled networks; goes on where it was stopped.
+
+$(LINKS):
+	$(BIN)/python train.py --config=configs/$(basename $(@F)).py --workdir=$(@D)
+
+$(call link,psp) $(call link,e4e) $(call link,inverter): $(call link,features) $(call link,gan)
+$(call link,editor): $(DIRECTIONS) $(call link,e4e) $(call link,inverter)
+
+$(DIRECTIONS): $(call link,features) $(call link,gan)
+	$(BIN)/python -m convert_weights $^ -o $(RUNS)/faces64_base.safetensors
+	$(BIN)/sfe fit-directions -w $(RUNS)/faces64_base.safetensors --attribute $(ATTRIBUTES) -o $@
+
+$(FACES): $(LINKS) $(DIRECTIONS)
+	$(BIN)/python -m convert_weights $(LINKS) $(DIRECTIONS) \
+		--only generator features e4e psp inverter feature_editor -o $@
 
 golden: $(VENV)/installed ## Parity with the originals, on the reference vectors in SHARED.
 	$(BIN)/python -m tests.golden $(SHARED)/golden

@@ -4,16 +4,24 @@ Examples:
     python -m convert_weights sfe_editor_light.pt stylegan2-ffhq-config-f.pt e4e_ffhq_encode.pt \
         -o sfe_ffhq.safetensors
     python -m convert_weights network-snapshot.pkl -o my_generator.safetensors
+    python -m convert_weights faces64.safetensors own_directions.safetensors -o both.safetensors
+    python -m convert_weights faces64.safetensors -o small.safetensors --only generator e4e
     python -m convert_weights --inspect network-snapshot.pkl
     python -m convert_weights export my_generator.safetensors --layout rosinality \
         -o g_ema.safetensors
 """
 
 import argparse
+import dataclasses
 import pathlib
 import sys
+from typing import TYPE_CHECKING
 
 from sfe_jax.core.errors import SfeError, WeightsError
+
+if TYPE_CHECKING:
+    from convert_weights.kinds import Converted
+    from sfe_jax.pipelines.bundle import Bundle
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -27,13 +35,16 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=pathlib.Path,
         metavar="SRC",
-        help="official files: .pt .pth .pkl .safetensors .npz, and files or folders of directions; "
-        "several make one bundle",
+        help="official files: .pt .pth .pkl .safetensors .npz, files or folders of directions, and "
+        "bundles; several make one bundle",
     )
     parser.add_argument(
         "-o", "--out", type=pathlib.Path, metavar="OUT.safetensors", help="the bundle to write"
     )
     parser.add_argument("--kind", help="kind of the only SRC, where its keys do not tell")
+    parser.add_argument(
+        "--only", nargs="+", metavar="ROLE", help="networks to keep, such as generator e4e"
+    )
     parser.add_argument("--inspect", action="store_true", help="only print what the files hold")
     return parser
 
@@ -76,6 +87,11 @@ def _export(arguments: list[str]) -> None:
     print(f"wrote {options.out} in the layout of {options.layout}")
 
 
+def _held(content: "Converted | Bundle") -> str:
+    """Roles of networks and names of directions' arrays, in one line."""
+    return ", ".join([*sorted(content.networks), *sorted(content.directions)])
+
+
 def _convert(options: argparse.Namespace) -> None:
     from convert_weights.combine import combine
     from convert_weights.convert import convert_source, expand_folders
@@ -88,15 +104,17 @@ def _convert(options: argparse.Namespace) -> None:
     parts = []
     for path in expand_folders(options.sources):
         source, converted = convert_source(path, options.kind)
-        held = [*converted.networks, *sorted(converted.directions)]
-        print(f"{path}: {converted.kind} with {', '.join(held)}")
+        print(f"{path}: {converted.kind} with {_held(converted)}")
         parts.append((source, converted))
     bundle, notes = combine(parts)
     for note in notes:
         print(note)
+    if options.only:
+        networks = {role: bundle.network(role) for role in options.only}
+        bundle = dataclasses.replace(bundle, networks=networks)
     save_bundle(options.out, bundle)
     size = options.out.stat().st_size / 2**20
-    print(f"wrote {options.out} ({size:.1f} MiB) with {', '.join(sorted(bundle.networks))}")
+    print(f"wrote {options.out} ({size:.1f} MiB) with {_held(bundle)}")
 
 
 def _inspect(options: argparse.Namespace) -> None:

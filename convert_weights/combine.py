@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from convert_weights.kinds import Converted
+from convert_weights.kinds import Converted, join_lpips
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.pipelines.bundle import Bundle, Network, Source
@@ -158,8 +158,9 @@ def combine(parts: Sequence[tuple[Source, Converted]]) -> tuple[Bundle, list[str
         WeightsError: If a network is given twice, the Inverter's generator is missing, or networks
             do not fit each other.
     """
-    networks, notes = _claim_roles(parts), []
+    networks, notes = join_lpips(_claim_roles(parts)), []
     directions = {name: v for _, part in parts for name, v in part.directions.items()}
+    records = {record.name: record for _, part in parts for record in part.records}.values()
     sources = tuple(source for source, _ in parts)
     if "generator" not in networks:
         if "inverter" in networks:
@@ -167,7 +168,7 @@ def combine(parts: Sequence[tuple[Source, Converted]]) -> tuple[Bundle, list[str
                 "the Inverter needs the generator that it was trained with; add its file, such as "
                 "stylegan2-ffhq-config-f.pt"
             )
-        return Bundle(networks, directions, sources), notes
+        return Bundle(networks, directions, sources, tuple(records)), notes
     for role in ENCODER_ROLES:
         if role in networks:
             _check_codes(networks, role)
@@ -180,4 +181,4 @@ def combine(parts: Sequence[tuple[Source, Converted]]) -> tuple[Bundle, list[str
         for role in ("inverter", "feature_editor"):
             if role in networks:
                 _check_feature(networks, role)
-    return Bundle(networks, directions, sources), notes
+    return Bundle(networks, directions, sources, tuple(records)), notes

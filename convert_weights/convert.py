@@ -42,7 +42,7 @@ def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source,
     if is_bundle(path):
         bundle = load_bundle(path)
         return Source(path.name, sha256(path)), Converted(
-            "bundle", bundle.networks, bundle.directions
+            "bundle", bundle.networks, bundle.directions, records=bundle.records
         )
     array = next((array for array, file in FILES.items() if file == path.name), None)
     if array:

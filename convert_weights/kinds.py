@@ -13,13 +13,15 @@ import numpy as np
 
 from convert_weights.assemble import convert_state
 from convert_weights.layouts import Entry, State
-from convert_weights.name_maps import encoders, stylegan2
+from convert_weights.name_maps import encoders, lpips, stylegan2
 from sfe_jax.core.errors import WeightsError
+from sfe_jax.edits.direction import Direction
 from sfe_jax.ops.convolution import RESAMPLE_FILTER
+from sfe_jax.perceptual.lpips import TRUNKS, Lpips
 from sfe_jax.pipelines.bundle import Network
 from sfe_jax.readers import Record, module_attribute, module_tensors
 
-IGNORED = (*stylegan2.IGNORED, *encoders.IGNORED, "__metadata__")
+IGNORED = (*stylegan2.IGNORED, *encoders.IGNORED, *lpips.IGNORED, "__metadata__")
 """Patterns of keys that networks do not need; safetensors files have the last."""
 
 
@@ -31,6 +33,7 @@ class Converted:
     networks: dict[str, Network] = field(default_factory=dict)  # By role.
     directions: dict[str, np.ndarray] = field(default_factory=dict)  # By name.
     lacks_average: tuple[str, ...] = ()  # Encoders trained from an average that the file lacks.
+    records: tuple[Direction, ...] = ()  # Fitted directions of a bundle of ours.
 
 
 @dataclass(frozen=True)
@@ -329,6 +332,57 @@ def _convert_arcface(content: Any, where: str) -> Converted:
     return Converted("arcface", {"arcface": net})
 
 
+# LPIPS: the `lpips` package's module; or its halves, torchvision's trunk and the linear layers that
+# the package holds, a file each. All are flat state dicts. Roles name the trunk, so that a bundle
+# can hold VGG's for a loss and AlexNet's for a metric.
+
+
+def _convert_lpips(content: Any, where: str) -> Converted:
+    net = network(content, lpips.package, lpips.package_entries, where)
+    return Converted("lpips", {f"lpips_{net.module.trunk}": net})  # pyright: ignore
+
+
+def _convert_lpips_trunk(content: Any, where: str) -> Converted:
+    net = network(content, lpips.trunk, lpips.trunk_entries, where)
+    return Converted("lpips-trunk", {f"lpips_{lpips.trunk_name(net.module)}_trunk": net})
+
+
+def _convert_lpips_heads(content: Any, where: str) -> Converted:
+    net = network(content, lpips.heads, lpips.heads_entries, where)
+    name = lpips.trunk_of_heads(net.module)  # pyright: ignore
+    return Converted("lpips-heads", {f"lpips_{name}_heads": net})
+
+
+def join_lpips(networks: Mapping[str, Network]) -> dict[str, Network]:
+    """The same networks, with the two halves of each LPIPS as one network.
+
+    Args:
+        networks: By role; `lpips_TRUNK_trunk` and `lpips_TRUNK_heads` are halves.
+
+    Returns:
+        By role; `lpips_TRUNK` in place of its halves.
+
+    Raises:
+        WeightsError: If one half is there alone, or both beside a whole.
+    """
+    joined = dict(networks)
+    for name in TRUNKS:
+        role = f"lpips_{name}"
+        halves = {half: joined.pop(f"{role}_{half}", None) for half in ("trunk", "heads")}
+        present = {half: net.variables["params"] for half, net in halves.items() if net}
+        if len(present) == 1:
+            raise WeightsError(
+                f"{role}: its {min(present)} alone; give torchvision's trunk and the linear layers "
+                "of the same name together"
+            )
+        if present and role in networks:
+            raise WeightsError(f"{role}: a whole and its halves; give one of them")
+        if present:
+            params = {"network": present["trunk"], "heads": present["heads"]}
+            joined[role] = Network(Lpips(name), {"params": params})
+    return joined
+
+
 # SFE: {"state_dict": {"encoder.*", "inverter.*", ...}, "latent_avg": ...}. In a phase-1 file
 # `encoder` is the Inverter, in a phase-2 file the Feature Editor. The generator and e4e are taken
 # from their own files, as the reference does.
@@ -432,6 +486,24 @@ KINDS = (
         "ArcFace IR-SE50 (model_ir_se50.pth)",
         lambda c: _is_state(c, "input_layer.0.weight", "output_layer.3.weight"),
         _convert_arcface,
+    ),
+    Kind(
+        "lpips",
+        "LPIPS as the lpips package's module: trunk and linear layers",
+        lambda c: _is_state(c, "lin0.model.1.weight", "net.slice1.0.weight"),
+        _convert_lpips,
+    ),
+    Kind(
+        "lpips-heads",
+        "linear layers of LPIPS (alex.pth, vgg.pth or squeeze.pth)",
+        lambda c: _is_state(c, "lin0.model.1.weight"),
+        _convert_lpips_heads,
+    ),
+    Kind(
+        "lpips-trunk",
+        "torchvision's AlexNet, VGG-16 or SqueezeNet 1.1, for LPIPS",
+        lambda c: _is_state(c, "features.0.weight", "features.0.bias"),
+        _convert_lpips_trunk,
     ),
 )
 """Every kind, the more specific first."""

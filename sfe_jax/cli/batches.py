@@ -41,8 +41,9 @@ def process_pictures(
     """
     import numpy as np
 
-    from sfe_jax.cli.console import announce_compilation, progress, say
+    from sfe_jax.cli.console import announce_compilation, say
     from sfe_jax.cli.report import describe_scores, write_json
+    from sfe_jax.core.console import progress
     from sfe_jax.core.images import load_aligned
 
     for path in progress(paths, "checking", total=len(paths)):

@@ -1,28 +1,11 @@
-"""What commands say: progress, compilation, warnings, errors; on standard error."""
+"""What commands say: messages, warnings, errors; and where JAX keeps what it compiles."""
 
 import os
 import pathlib
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-Item = TypeVar("Item")
-
-
-def console() -> Console:
-    """The console that messages go to."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+from sfe_jax.core.console import console
 
 
 def say(message: str) -> None:
@@ -34,28 +17,6 @@ def fail(message: str) -> int:
     """Prints an error in one line and gives the exit status."""
     say(f"error: {message}")
     return 2
-
-
-def progress(items: Iterable[Item], what: str, *, total: int | None = None) -> Iterator[Item]:
-    """Passes `items` on under a progress bar.
-
-    Args:
-        items: What is worked on.
-        what: A few words in front of the bar.
-        total: How many; None asks `items`.
-
-    Yields:
-        The items.
-    """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console()) as bar:
-        yield from bar.track(items, total=total, description=what)
 
 
 def announce_compilation() -> None:

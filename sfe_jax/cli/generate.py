@@ -3,11 +3,11 @@
 import math
 import pathlib
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from sfe_jax.cli.options import Out, Precision, Weights
+from sfe_jax.cli.options import Out, Precision, Weights, one_hot, read_array
 from sfe_jax.core.errors import OptionError, WeightsError
 
 if TYPE_CHECKING:
@@ -83,7 +83,8 @@ def generate(
     import jax
     import numpy as np
 
-    from sfe_jax.cli.console import announce_compilation, prepare_jax, progress, say
+    from sfe_jax.cli.console import announce_compilation, prepare_jax, say
+    from sfe_jax.core.console import progress
     from sfe_jax.core.images import grid, save_image, to_uint8
     from sfe_jax.pipelines.bundle import load_bundle
 
@@ -144,48 +145,21 @@ def generate(
     say(f"wrote {len(codes)} pictures, sheet.png and ws.npy to {out}")
 
 
-def one_hot(class_index: int | None, c_dim: int, count: int) -> "np.ndarray":
-    """Labels [count, c_dim] of one class.
-
-    Raises:
-        OptionError: If the generator has classes and none is given, or the other way round.
-    """
-    import numpy as np
-
-    labels = np.zeros((count, c_dim), np.float32)
-    if c_dim and class_index is None:
-        raise OptionError(f"this generator has {c_dim} classes; choose with --class 0..{c_dim - 1}")
-    if class_index is not None:
-        if not 0 <= class_index < c_dim:
-            raise OptionError(f"--class is {class_index}; this generator has {c_dim} classes")
-        labels[:, class_index] = 1
-    return labels
-
-
 def read_codes(path: pathlib.Path, num_ws: int, w_dim: int) -> "np.ndarray":
     """Codes [N, L, W] from a .npy, .npz or .pt file.
 
     Raises:
-        OptionError: If the file does not hold one array of codes for this generator.
-        FileFormatError: If it cannot be read.
+        OptionError: If the codes are not those of this generator.
+        FileFormatError: If the file holds anything but one array.
     """
     import numpy as np
 
-    from sfe_jax.readers import read
-
-    content: Any = read(path)
-    if isinstance(content, dict) and len(content) == 1:
-        (content,) = content.values()
-    wanted = f"[N, {num_ws}, {w_dim}], [{num_ws}, {w_dim}] or [N, {w_dim}]"
-    fits = isinstance(content, np.ndarray) and content.shape[-1:] == (w_dim,) and content.size
-    if not fits:
-        raise OptionError(f"{path}: required is one array of codes {wanted}")
-    given: Any = content
-    codes = np.asarray(given, np.float32)
-    if codes.ndim == 2 and codes.shape[0] == num_ws:
-        codes = codes[None]
-    elif codes.ndim == 2:
-        codes = np.repeat(codes[:, None], num_ws, axis=1)
-    if codes.shape[1:] != (num_ws, w_dim):
+    given = codes = read_array(path)
+    if given.shape == (num_ws, w_dim):
+        codes = given[None]
+    elif given.ndim == 2:
+        codes = np.repeat(given[:, None], num_ws, axis=1)
+    if codes.shape[1:] != (num_ws, w_dim) or not len(codes):
+        wanted = f"[N, {num_ws}, {w_dim}], [{num_ws}, {w_dim}] or [N, {w_dim}]"
         raise OptionError(f"{path}: codes have shape {given.shape}; required is {wanted}")
     return codes

@@ -5,7 +5,9 @@ import sys
 import tyro
 
 from sfe_jax.cli.console import fail, show_warnings_in_one_line
+from sfe_jax.cli.dataset import dataset
 from sfe_jax.cli.directions import directions
+from sfe_jax.cli.directions_fit import fit_directions
 from sfe_jax.cli.edit import edit
 from sfe_jax.cli.generate import generate
 from sfe_jax.cli.invert import invert
@@ -17,6 +19,8 @@ COMMANDS = {
     "invert": invert,
     "generate": generate,
     "directions": directions,
+    "fit-directions": fit_directions,
+    "dataset": dataset,
     "trial": trial,
 }
 

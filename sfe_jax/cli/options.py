@@ -1,14 +1,18 @@
 """Options that several subcommands share, and what they open."""
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from sfe_jax.core.errors import OptionError
+from sfe_jax.core.errors import FileFormatError, OptionError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from sfe_jax.edits.direction import Direction
     from sfe_jax.pipelines.editor import Editor
 
 Images = Annotated[
@@ -19,6 +23,28 @@ Out = Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
 MethodName = Literal["sfe", "inverter", "e4e", "psp"]
 Precision = Literal["float32", "bfloat16"]
 Domain = Literal["faces", "cars"]
+
+
+def _read_directions(
+    path: pathlib.Path,
+) -> "tuple[tuple[Direction, ...], dict[str, np.ndarray]]":
+    """Directions and arrays of a folder of published files, a bundle, or a file of one vector.
+
+    Raises:
+        SfeError: If they cannot be used.
+    """
+    from sfe_jax.edits.files import load_directions, own_direction
+    from sfe_jax.pipelines.bundle import is_bundle, load_bundle
+
+    if not path.is_file():
+        return (), load_directions(path)
+    if is_bundle(path):
+        bundle = load_bundle(path)
+        if not (bundle.records or bundle.directions):
+            raise OptionError(f"--directions {path} is a bundle without directions; fit some")
+        return bundle.records, bundle.directions
+    own, arrays = own_direction(path)
+    return (own,), arrays
 
 
 def open_editor(
@@ -32,6 +58,9 @@ def open_editor(
 ) -> "Editor":
     """An editor of a bundle, with the compilation cache on.
 
+    Of directions of the same name, one in `directions` comes before one in the bundle, and that
+    before the published one.
+
     Raises:
         OptionError: If `batch` is below 1.
         SfeError: If the bundle or the directions cannot be used.
@@ -41,27 +70,58 @@ def open_editor(
 
     from sfe_jax.cli.console import prepare_jax, say
     from sfe_jax.edits.catalogue import CARS, FACES
-    from sfe_jax.edits.files import load_directions, own_direction
     from sfe_jax.pipelines.bundle import load_bundle
     from sfe_jax.pipelines.editor import Editor
 
     prepare_jax()
-    catalogue, arrays = FACES if domain == "faces" else CARS, {}
-    if directions is not None and directions.is_file():
-        own, arrays = own_direction(directions)
-        catalogue = (*catalogue, own)
-    elif directions is not None:
-        arrays = load_directions(directions)
+    records, arrays = _read_directions(directions) if directions else ((), {})
+    bundle = load_bundle(weights)
     editor = Editor(
-        load_bundle(weights),
+        dataclasses.replace(bundle, records=(*bundle.records, *records)),
         method=method,
         precision=precision,
         batch_size=batch,
-        directions=catalogue,
+        directions=FACES if domain == "faces" else CARS,
         direction_arrays=arrays,
     )
     say(f"{weights}: method {editor.method_name}, {editor.resolution}x{editor.resolution}")
     return editor
+
+
+def read_array(path: pathlib.Path) -> "np.ndarray":
+    """The numbers in a .npy file, or of the only array in a .npz or .pt file, as float32.
+
+    Raises:
+        FileFormatError: If the file holds anything else.
+    """
+    import numpy as np
+
+    from sfe_jax.readers import read
+
+    content: Any = read(path)
+    if isinstance(content, dict) and len(content) == 1:
+        (content,) = content.values()
+    if not isinstance(content, np.ndarray) or content.dtype.kind not in "biuf":
+        raise FileFormatError(f"{path}: required is one array of numbers, such as a .npy file")
+    return np.asarray(content, np.float32)
+
+
+def one_hot(class_index: int | None, c_dim: int, count: int) -> "np.ndarray":
+    """Labels [count, c_dim] of one class.
+
+    Raises:
+        OptionError: If the generator has classes and none is given, or the other way round.
+    """
+    import numpy as np
+
+    labels = np.zeros((count, c_dim), np.float32)
+    if c_dim and class_index is None:
+        raise OptionError(f"this generator has {c_dim} classes; choose with --class 0..{c_dim - 1}")
+    if class_index is not None:
+        if not 0 <= class_index < c_dim:
+            raise OptionError(f"--class is {class_index}; this generator has {c_dim} classes")
+        labels[:, class_index] = 1
+    return labels
 
 
 def list_pictures(images: Iterable[pathlib.Path]) -> list[pathlib.Path]:

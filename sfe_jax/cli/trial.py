@@ -1,21 +1,141 @@
-"""`sfe trial`: the whole path on random networks, to see that an installation works."""
+"""`sfe trial`: the whole path on faces that the bundled networks have not seen."""
 
 import pathlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import tyro
 
 from sfe_jax.cli.options import Out
+from sfe_jax.core.errors import OptionError, WeightsError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sfe_jax.edits.direction import Direction
+    from sfe_jax.pipelines.bundle import Bundle
+    from sfe_jax.pipelines.editor import Editor
+
+Bundled = Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE")]
+
+EDITS = ("smile", "glasses", "age", "hair_colour", "yaw")
+"""The edits that are shown, of those that the bundle holds."""
+
+SHARES = (-1.0, -0.5, 0.5, 1.0)
+"""Strengths, as shares of the end of the measured range on their side."""
+
+SEED = 1000
+"""Of the faces; training draws from seeds 0 and 1."""
+
+SHOWN_SIDE = 192
+"""Pixels a side below which pictures are enlarged, to be seen by a person."""
 
 
-def trial(out: Out = pathlib.Path("out/trial")) -> None:
-    """Runs inversion and editing with small random networks; no weights are needed.
+class Edit(NamedTuple):
+    """An edit of N faces at S strengths."""
 
-    The networks are not trained: their pictures are coloured noise, not faces. What it shows is
-    that every step runs here. Writes the bundle, generated pictures, and their edits.
+    name: str
+    strengths: list[float]
+    pictures: "np.ndarray"  # uint8 [N, S, R, R, 3].
 
-    Example: sfe trial -o out/trial
+    @property
+    def labels(self) -> list[str]:
+        """Captions of the S strengths."""
+        name = self.name.replace("_", " ")
+        return [f"{name} {strength:+.1f}" for strength in self.strengths]
 
-    Args:
-        out: Folder for the results; it is made.
-    """
+
+def choose_strengths(direction: "Direction") -> list[float]:
+    """Strengths within the range of a direction, falling to rising; [] if none is known."""
+    ends = [(direction.high if share > 0 else direction.low) or 0.0 for share in SHARES]
+    return [end * abs(share) for end, share in zip(ends, SHARES, strict=True) if end * share > 0]
+
+
+def enlarge(image: "np.ndarray") -> "np.ndarray":
+    """Repeats the pixels of [H, W, 3] a whole number of times, up to about `SHOWN_SIDE`."""
+    times = max(1, SHOWN_SIDE // image.shape[0])
+    return image.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def stack_strips(strips: "Sequence[np.ndarray]") -> "np.ndarray":
+    """Strips [h, w, 3] one below the other, filled up with white."""
+    import numpy as np
+
+    widest = max(strip.shape[1] for strip in strips)
+    fill = [((0, 0), (0, widest - strip.shape[1]), (0, 0)) for strip in strips]
+    padded = [np.pad(strip, f, constant_values=255) for strip, f in zip(strips, fill, strict=True)]
+    return np.concatenate(padded)
+
+
+def _draw(count: int, resolution: int) -> "np.ndarray":
+    """Unseen faces with details, uint8 [N, R, R, 3]."""
+    import jax
+    import numpy as np
+
+    from sfe_jax.core.images import to_uint8
+    from sfe_jax.data.faces import render_faces, sample_faces
+
+    faces = sample_faces(jax.random.key(SEED), count, split="detailed")
+    drawn = jax.jit(render_faces, static_argnums=1)(faces, resolution)
+    return to_uint8(np.asarray(drawn), offset=128.0)
+
+
+def _edits(editor: "Editor", pictures: "np.ndarray", bundle: "Bundle") -> Iterator[Edit]:
+    """Every edit of `EDITS` that the bundle can, under a progress bar."""
+    from sfe_jax.core.console import progress
+
+    known = {direction.name: direction for direction in bundle.records}
+    chosen = {name: choose_strengths(known[name]) for name in EDITS if name in known}
+    chosen = {name: strengths for name, strengths in chosen.items() if strengths}
+    inversion = editor.invert(pictures)
+    for name in progress(chosen, "editing", total=len(chosen)):
+        yield Edit(name, chosen[name], editor.edit(inversion, name, chosen[name]))
+
+
+def _invert(editor: "Editor", pictures: "np.ndarray") -> "tuple[np.ndarray, list[float]]":
+    """Inversions uint8 [N, R, R, 3], and their L2."""
+    from sfe_jax.pipelines.scores import score_pictures
+
+    inverted = editor.reconstruct(editor.invert(pictures))
+    scores = score_pictures(editor.bundle, pictures, inverted)
+    return inverted, [score["l2"] for score in scores]
+
+
+def _trained(weights: pathlib.Path, out: pathlib.Path, count: int) -> None:
+    """Inverts and edits unseen faces with trained networks, and writes strips of them."""
+    import numpy as np
+
+    from sfe_jax.cli.console import prepare_jax, say
+    from sfe_jax.core.images import grid, save_image, strip
+    from sfe_jax.pipelines.bundle import load_bundle
+    from sfe_jax.pipelines.editor import Editor
+
+    prepare_jax()
+    bundle = load_bundle(weights)
+    sfe, e4e = (Editor(bundle, method=name, batch_size=count) for name in ("sfe", "e4e"))
+    say(f"{weights}: {count} drawn faces that it has not seen, {sfe.resolution}x{sfe.resolution}")
+    pictures = _draw(count, sfe.resolution)
+    (by_sfe, errors), (by_e4e, errors_e4e) = _invert(sfe, pictures), _invert(e4e, pictures)
+    edits = list(_edits(sfe, pictures, bundle))
+    overview = []
+    for index, original in enumerate(pictures):
+        first = [enlarge(image) for image in (original, by_sfe[index], by_e4e[index])]
+        labels = ["original", f"SFE, L2 {errors[index]:.4f}", f"e4e, L2 {errors_e4e[index]:.4f}"]
+        rows = [strip(first, labels)]
+        rows += [strip([*map(enlarge, edit.pictures[index])], edit.labels) for edit in edits]
+        save_image(out / f"face{index}.png", stack_strips(rows))
+        overview.append([*first, *(enlarge(edit.pictures[index, -1]) for edit in edits)])
+        say(f"face {index}: L2 {errors[index]:.4f} by SFE, {errors_e4e[index]:.4f} by e4e")
+    heads = ["original", "SFE", "e4e", *(edit.labels[-1] for edit in edits)]
+    save_image(out / "faces.png", grid(overview, column_labels=heads))
+    say(
+        f"mean L2 {np.mean(errors):.4f} by SFE, {np.mean(errors_e4e):.4f} by e4e; all faces are in "
+        f"{out / 'faces.png'}, each with its edits in {out / 'face0.png'} and so on"
+    )
+
+
+def _random(out: pathlib.Path) -> None:
+    """Inversion and editing with small random networks."""
     from sfe_jax.cli.console import say
     from sfe_jax.cli.edit import edit
     from sfe_jax.cli.generate import generate
@@ -29,3 +149,38 @@ def trial(out: Out = pathlib.Path("out/trial")) -> None:
     pictures = tuple(out / "generated" / f"seed{seed:04d}.png" for seed in range(4))
     edit(pictures, weights, edit=("smile=-4,0,4", "age=-4,0,4"), out=out / "edited", batch=3)
     say(f"Pictures of RANDOM networks are in {out / 'edited'}: one folder each, with strips.")
+
+
+def trial(
+    out: Out = pathlib.Path("out/trial"),
+    weights: Bundled = None,
+    faces: int = 6,
+    random: bool = False,
+) -> None:
+    """Inverts and edits drawn faces with the bundled networks; no files are needed.
+
+    The faces are drawn by a program and have details that generators lose: freckles, face paint,
+    hats, earrings. Writes a picture per face, with the inversions of SFE and of e4e and SFE's edits
+    within their measured ranges, and faces.png with all of them.
+
+    Example: sfe trial -o out/trial
+
+    Args:
+        out: Folder for the results; it is made.
+        weights: Bundle to use instead of that of the package.
+        faces: How many faces.
+        random: Run small random networks instead, which show coloured noise: it proves that the
+            installation works, and needs no weights.
+    """
+    if faces < 1:
+        raise OptionError(f"--faces is {faces}; required is at least 1")
+    if random:
+        return _random(out)
+
+    from sfe_jax.weights import faces64
+
+    try:
+        found = weights or faces64()
+    except WeightsError as error:
+        raise WeightsError(f"{error}, or try random networks with --random") from error
+    return _trained(found, out, faces)

@@ -48,6 +48,9 @@ class StyleSpace:
     channels: tuple[tuple[str, int], ...]  # (layer name, channel), such as ("b64.conv1", 479).
 
 
+PUBLISHED = ("interfacegan/", "boundary/")
+"""What names of published vectors begin with. They move all rows; a user's own may spare some."""
+
 Rule = Linear | GanSpace | StyleSpace
 """The formulas an edit can have."""
 
@@ -73,8 +76,8 @@ class Direction:
     def layers(self) -> str:
         """Rows of W+ or names of layers that move, in words."""
         match self.rule:
-            case Linear():
-                return "all rows"
+            case Linear(array=array):
+                return "all rows" if array.startswith(PUBLISHED) else "rows of its vector"
             case GanSpace(start=start, end=end):
                 return f"row {start}" if end == start + 1 else f"rows {start} to {end - 1}"
             case StyleSpace(channels=channels):
@@ -85,7 +88,7 @@ class Direction:
         """What one unit of strength means, in words."""
         match self.rule:
             case Linear(factor=factor):
-                return f"adds {factor:g} of the published vector"
+                return f"adds {factor:g} of its vector"
             case GanSpace():
                 return "sets the coordinate, in standard deviations; 0 is the average, not as it is"
             case StyleSpace():

@@ -1,8 +1,8 @@
 """Bundles: one safetensors file with every network of a method, its architecture and its origin.
 
 A file holds the arrays `<network>/<collection>/<module>/.../<array>` and `directions/...`; its
-metadata holds the architecture of each network and the name and SHA-256 of each source file. It is
-read by mapping and runs no code.
+metadata holds the architecture of each network, the meaning of fitted directions, and the name and
+SHA-256 of each source file. It is read by mapping and runs no code.
 """
 
 import dataclasses
@@ -23,6 +23,8 @@ import safetensors.numpy
 from sfe_jax.core.errors import FileFormatError, WeightsError
 from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.core.types import Variables
+from sfe_jax.edits.direction import Direction
+from sfe_jax.edits.records import build_directions, describe_directions
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.models.feature_editor import FeatureFuser
@@ -30,7 +32,12 @@ from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.perceptual.alexnet import AlexNet
 from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.perceptual.face_features import FaceFeatures
+from sfe_jax.perceptual.lpips import LinearHeads, Lpips
+from sfe_jax.perceptual.squeezenet import SqueezeNet
+from sfe_jax.perceptual.vgg import Vgg16
 
 FORMAT = "sfe_jax bundle 1"
 """First entry of the metadata; a later number means a newer library is needed."""
@@ -46,10 +53,12 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
     "sfe_inverter": Inverter,
     "sfe_feature_editor": FeatureFuser,
     "arcface": ArcFace,
+    "lpips": Lpips,
+    "face_features": FaceFeatures,
 }
 """Names under which architectures are written; they never change."""
 
-RUNTIME_FIELDS = frozenset({"parent", "name", "precision"})
+RUNTIME_FIELDS = frozenset({"parent", "name", "precision", "neighbours"})
 """Fields of a module that say how it runs, not what it is."""
 
 
@@ -76,6 +85,7 @@ class Bundle:
     networks: dict[str, Network]  # By role: "generator", "inverter", "feature_editor", "e4e", ...
     directions: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)  # By file's name.
     sources: tuple[Source, ...] = ()  # Where the weights came from.
+    records: tuple[Direction, ...] = ()  # Fitted directions; their arrays are in `directions`.
     path: str = "(unsaved)"  # Of the file, for messages.
 
     def network(self, role: str) -> Network:
@@ -108,12 +118,18 @@ def example_inputs(module: nn.Module) -> tuple[jax.ShapeDtypeStruct, ...]:
             return (shape(1, 8, 8, module.features),) * 2
         case ArcFace():
             return (shape(1, 256, 256, 3),)
+        case Lpips():
+            return (shape(1, 64, 64, 3),) * 2
+        case AlexNet() | Vgg16() | SqueezeNet():
+            return (shape(1, 64, 64, 3),)
+        case LinearHeads():
+            return tuple(shape(1, 1, 1, channels) for channels in module.channels)
         case Inverter():
             size = module.input_size
             own = size // int(np.prod(module.strides[:3]))
             images = shape(1, size, size, module.image_channels)
             return (images, shape(1, own, own, module.features))
-        case GradualStyleEncoder() | WEncoder() | WPlusEncoder() | E4eEncoder():
+        case GradualStyleEncoder() | WEncoder() | WPlusEncoder() | E4eEncoder() | FaceFeatures():
             return (shape(1, module.input_size, module.input_size, module.image_channels),)
     raise WeightsError(f"{type(module).__name__} is not among {', '.join(ARCHITECTURES)}")
 
@@ -143,7 +159,7 @@ def build_architecture(description: Mapping[str, Any], where: str) -> nn.Module:
         where: File and network, for messages.
 
     Raises:
-        WeightsError: If the name or a field is not known.
+        WeightsError: If the name or a field is not known, or a field is missing.
     """
     fields = dict(description)
     name = fields.pop("type", None)
@@ -151,9 +167,12 @@ def build_architecture(description: Mapping[str, Any], where: str) -> nn.Module:
         known = ", ".join(ARCHITECTURES)
         raise WeightsError(f"{where}: unknown type of network {name!r}; known are {known}")
     cls = ARCHITECTURES[name]
-    known = {field.name for field in dataclasses.fields(cls)} - RUNTIME_FIELDS  # pyright: ignore
-    if unknown := set(fields) - known:
-        raise WeightsError(f"{where}: {name} has no field {sorted(unknown)[0]!r}")
+    declared: tuple[dataclasses.Field, ...] = dataclasses.fields(cls)  # pyright: ignore
+    if unknown := set(fields) - ({field.name for field in declared} - RUNTIME_FIELDS):
+        raise WeightsError(f"{where}: {name} has no field {min(unknown)!r}")
+    required = {field.name for field in declared if field.default is dataclasses.MISSING}
+    if missing := required - set(fields):
+        raise WeightsError(f"{where}: {name} lacks the field {min(missing)!r}; convert it again")
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
@@ -249,6 +268,7 @@ def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
         "format": FORMAT,
         "networks": json.dumps(architectures),
         "sources": json.dumps([dataclasses.asdict(source) for source in bundle.sources]),
+        "directions": describe_directions(bundle.records),
     }
     save_tensors(path, tensors, metadata)
 
@@ -301,7 +321,8 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         The networks, with arrays on the default device, and the directions.
 
     Raises:
-        FileFormatError: If the file is missing, cut short, or no bundle.
+        FileFormatError: If the file is missing, cut short, or no bundle, or its list of fitted
+            directions cannot be read.
         WeightsError: If arrays do not fit the architecture that the file names.
     """
     path = pathlib.Path(path)
@@ -326,4 +347,5 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         if name.startswith("directions/")
     }
     sources = tuple(Source(**source) for source in json.loads(metadata["sources"]))
-    return Bundle(networks, directions, sources, str(path))
+    records = build_directions(metadata.get("directions", "[]"), str(path))  # Old files have none.
+    return Bundle(networks, directions, sources, records, path=str(path))

@@ -133,11 +133,11 @@ class Editor:
         """Prepares a method.
 
         Args:
-            bundle: Networks, and direction arrays if it holds some.
+            bundle: Networks, and directions if it holds some.
             method: "sfe", "inverter", "e4e" or "psp"; None takes the fullest the bundle can.
             precision: "float32" (equal to the original) or "bfloat16" (faster on accelerators).
             batch_size: Pictures computed together.
-            directions: The edits that `edit` knows.
+            directions: The edits that `edit` knows; one of the bundle's replaces that of its name.
             direction_arrays: Arrays of direction files, beside those of the bundle.
 
         Raises:
@@ -151,7 +151,8 @@ class Editor:
         self.method_name = method or (available[0] if available else "sfe")
         self._method, self._variables = build_method(bundle, self.method_name, precision=precision)
         self._batch_size = batch_size
-        self.directions = tuple(directions)
+        known = (*directions, *bundle.records)  # The last of a name counts.
+        self.directions = tuple({direction.name: direction for direction in known}.values())
         self._direction_arrays = {**bundle.directions, **(direction_arrays or {})}
         self._invert = jax.jit(self._method.invert)
         self._reconstruct = jax.jit(self._method.reconstruct)

@@ -64,25 +64,25 @@ class Method(Protocol):
         ...
 
 
-def _styles(generator: Generator, variables: Variables, ws: Array) -> dict[str, Array]:
+def layer_styles(generator: Generator, variables: Variables, ws: Array) -> dict[str, Array]:
     """Styles of every layer: ws [N, L, W] -> layer name -> [N, C]."""
     return apply(generator, variables, ws, method="styles")
 
 
-def _edited_styles(
+def edited_styles(
     generator: Generator, variables: Variables, ws: Array, operands: Operands, strength: Array
 ) -> dict[str, Array]:
     """Styles of edited codes: the edit acts on W+, then on StyleSpace."""
-    styles = _styles(generator, variables, apply_to_ws(ws, operands, strength))
+    styles = layer_styles(generator, variables, apply_to_ws(ws, operands, strength))
     return apply_to_styles(styles, operands, strength)
 
 
-def _concatenate(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str, Array]:
+def join_styles(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str, Array]:
     """Styles of two batches as one, so that small layers read their weights once."""
     return {name: jnp.concatenate([first[name], second[name]]) for name in first}
 
 
-def _encoder_input(images: Array, size: int) -> Array:
+def encoder_input(images: Array, size: int) -> Array:
     """Pictures at the size an encoder of pSp or e4e reads, antialiased as their data sets are."""
     shape = (images.shape[0], size, size, images.shape[3])
     return jax.image.resize(images, shape, "linear", antialias=True)
@@ -98,7 +98,7 @@ class EncoderMethod:
 
     def invert(self, variables: NetworkVariables, images: Array) -> Inversion:
         """Reads pictures [N, R, R, 3] in [-1, 1]."""
-        pictures = _encoder_input(images, self.encoder.input_size)
+        pictures = encoder_input(images, self.encoder.input_size)
         pictures = pictures.astype(self.generator.precision)
         ws = apply(self.encoder, variables[self.role], pictures)
         if ws.ndim == 2:
@@ -119,7 +119,7 @@ class EncoderMethod:
     ) -> Array:
         """Pictures [N, R, R, 3] of an inversion edited with strength [N]."""
         weights = variables["generator"]
-        styles = _edited_styles(self.generator, weights, inversion.ws, operands, strength)
+        styles = edited_styles(self.generator, weights, inversion.ws, operands, strength)
         return apply(self.generator, weights, styles=styles, method="synthesize")["image"]
 
 
@@ -158,10 +158,13 @@ class InverterMethod:
         styles: Mapping[str, Array],
         start: SynthesisState,
         feature: Array,
+        *,
+        strength: float | Array = 1.0,
     ) -> Array:
         """The generator from the feature's block on, with `feature` in place of its own.
 
         The colours up to the feature's block come from the codes alone, as in the reference.
+        `strength` in [0, 1] says how far the feature replaces; less than 1 in training only.
         """
         out = apply(
             self.generator,
@@ -169,6 +172,7 @@ class InverterMethod:
             styles=styles,
             start=start,
             replace={self.feature_layer: feature},
+            strength=strength,
             method="synthesize",
         )
         return out["image"]
@@ -189,13 +193,13 @@ class InverterMethod:
         """Reads pictures [N, R, R, 3] in [-1, 1]."""
         pictures = self.network_input(images)
         predicted = apply(self.inverter, variables["inverter"], pictures, method="predict")
-        styles = _styles(self.generator, variables["generator"], predicted["ws"])
+        styles = layer_styles(self.generator, variables["generator"], predicted["ws"])
         own = self.lower(variables["generator"], styles).feature
         return Inversion(predicted["ws"], self.fused_feature(variables, predicted["feature"], own))
 
     def reconstruct(self, variables: NetworkVariables, inversion: Inversion) -> Array:
         """Pictures [N, R, R, 3] of an inversion."""
-        styles = _styles(self.generator, variables["generator"], inversion.ws)
+        styles = layer_styles(self.generator, variables["generator"], inversion.ws)
         start = self.lower(variables["generator"], styles)
         return self.upper(variables["generator"], styles, start, inversion.feature)
 
@@ -208,7 +212,7 @@ class InverterMethod:
     ) -> Array:
         """Pictures [N, R, R, 3] of an inversion edited with strength [N]."""
         weights = variables["generator"]
-        styles = _edited_styles(self.generator, weights, inversion.ws, operands, strength)
+        styles = edited_styles(self.generator, weights, inversion.ws, operands, strength)
         start = self.lower(weights, styles)
         return self.upper(weights, styles, start, inversion.feature)
 
@@ -231,7 +235,7 @@ class SfeMethod(InverterMethod):
         ws_e4e: Array = apply(self.e4e, variables["e4e"], pictures)
 
         # Features of both codes, in one pass.
-        styles = _styles(self.generator, weights, jnp.concatenate([ws, ws_e4e]))
+        styles = layer_styles(self.generator, weights, jnp.concatenate([ws, ws_e4e]))
         own, feature_e4e = jnp.split(self.lower(weights, styles).feature, [count])
         feature = self.fused_feature(variables, predicted["feature"], own)
         return Inversion(ws, feature, ws_e4e, feature_e4e)
@@ -261,9 +265,9 @@ class SfeMethod(InverterMethod):
         # Edited codes of the Inverter and of e4e, in one pass up to the feature.
         both = (inversion.ws, inversion.ws_e4e)
         styles, styles_e4e = (
-            _edited_styles(self.generator, weights, ws, operands, strength) for ws in both
+            edited_styles(self.generator, weights, ws, operands, strength) for ws in both
         )
-        lower = self.lower(weights, _concatenate(styles, styles_e4e))
+        lower = self.lower(weights, join_styles(styles, styles_e4e))
         own, edited_e4e = jnp.split(lower.feature, [count])
         image = None if lower.image is None else lower.image[:count]
 

@@ -2,23 +2,14 @@
 
 import json
 import zipfile
-from unittest import mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from sfe_jax.cli.dataset import dataset
-from sfe_jax.cli.main import COMMANDS
 from sfe_jax.data.opening import open_source
 from tests.cli.running import refused, sfe
 from tests.data.pictures import flat, flat_files, noise, png, write_folder, write_zip
-
-
-@pytest.fixture(autouse=True)
-def _registered():
-    with mock.patch.dict(COMMANDS, {"dataset": dataset}):
-        yield
 
 
 def written(tmp_path, *arguments):

@@ -5,6 +5,7 @@ from convert_weights import combine
 from convert_weights.kinds import Converted
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten
+from sfe_jax.edits.direction import Direction, Linear
 from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.pipelines.bundle import Network, Source, abstract_variables
 from tests.convert_weights.official import (
@@ -31,6 +32,13 @@ def zeros(module):
 
     shapes = abstract_variables(module)
     return Network(module, jax.tree.map(lambda x: np.zeros(x.shape, np.float32), shapes))
+
+
+def fitted(*names, value=1.0):
+    """A file of fitted directions, each with a vector of `value`."""
+    records = [Direction(n, "fitted", Linear(f"fitted/{n}", value), -1, 1, "", "") for n in names]
+    arrays = {record.rule.array: np.full((1, SIZE), value, np.float32) for record in records}
+    return Source("own.safetensors", "0" * 64), Converted("bundle", {}, arrays, (), tuple(records))
 
 
 def part(kind, name="file.pt", **networks):
@@ -142,6 +150,23 @@ def test_an_absent_average_is_said(estimated):
 
 def test_nothing_is_said_when_the_average_is_there(networks):
     assert combine.combine([part("rosinality", generator=networks["generator"])])[1] == []
+
+
+def test_fitted_directions_join_the_networks(networks):
+    bundle, _ = combine.combine(
+        [part("rosinality", generator=networks["generator"]), fitted("age")]
+    )
+    assert [record.name for record in bundle.records] == ["age"]
+    assert bundle.directions.keys() == {"fitted/age"}
+
+
+def test_the_later_of_two_fitted_directions_of_a_name_counts():
+    bundle, _ = combine.combine([fitted("age", "smile"), fitted("age", value=2.0)])
+    assert {record.name: record.rule.factor for record in bundle.records} == {"age": 2, "smile": 1}
+    assert {name: v[0, 0] for name, v in bundle.directions.items()} == {
+        "fitted/age": 2,
+        "fitted/smile": 1,
+    }
 
 
 def test_sources_are_kept_in_the_order_given(sfe):

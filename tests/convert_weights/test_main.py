@@ -8,8 +8,9 @@ import safetensors.numpy
 
 from convert_weights.__main__ import main
 from sfe_jax.core.trees import flatten
+from sfe_jax.edits.direction import Direction, Linear
 from sfe_jax.edits.files import FILES
-from sfe_jax.pipelines.bundle import load_bundle
+from sfe_jax.pipelines.bundle import Bundle, load_bundle, save_bundle
 from tests.conftest import ROOT
 from tests.convert_weights.official import (
     ROWS,
@@ -217,6 +218,17 @@ def test_bundle_is_taken_as_a_source(bundles, official_folder, tmp_path):
     files = [bundles["rosinality.pt"].path, str(official_folder / "arcface.pth")]
     assert main([*files, "-o", str(out)]) == 0
     assert {"generator", "arcface"} <= load_bundle(out).networks.keys()
+
+
+def test_fitted_directions_are_put_into_weights(bundles, tmp_path):
+    record = Direction("glasses", "fitted", Linear("fitted/glasses", 1.0), -2, 3, "adds them", "")
+    arrays = {"fitted/glasses": average(5)[None]}
+    own, both = tmp_path / "own.safetensors", tmp_path / "both.safetensors"
+    save_bundle(own, Bundle({}, arrays, records=(record,)))
+    assert main([bundles["rosinality.pt"].path, str(own), "-o", str(both)]) == 0
+    found = load_bundle(both)
+    assert (found.records, *found.directions) == ((record,), "fitted/glasses")
+    assert "generator" in found.networks
 
 
 # What is refused, in one line.

@@ -11,6 +11,8 @@ def _direction(rule, low=-10, high=7):
     ("rule", "space", "layers"),
     [
         (Linear("interfacegan/age", 0.5), "W+", "all rows"),
+        (Linear("boundary/smiling", 1.0), "W+", "all rows"),
+        (Linear("fitted/age", 1.0), "W+", "rows of its vector"),
         (GanSpace("ganspace/ffhq", 54, 7, 8), "W+", "row 7"),
         (GanSpace("ganspace/ffhq", 58, 7, 9), "W+", "rows 7 to 8"),
         (StyleSpace((("b64.conv1", 1), ("b4.conv1", 2), ("b64.conv1", 3))), "S",

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from convert_weights.kinds import below, network
+from convert_weights.kinds import below, by_name, network
 from convert_weights.name_maps import encoders, stylegan2
 from sfe_jax.edits.operands import identity
 from sfe_jax.ops.bias_act import bias_act
@@ -277,6 +277,24 @@ def arcface(case: Case) -> Outputs:
     return {"features": _apply(net, to_nhwc(case.inputs["x"]))}
 
 
+# LPIPS.
+
+
+def lpips(case: Case) -> Outputs:
+    (net,) = by_name("lpips").convert(case.state, case.name).networks.values()
+    images = [to_nhwc(case.inputs[name]) for name in "ab"]
+
+    @jax.jit
+    def run(variables):
+        features = [net.module.apply(variables, x, method="features") for x in images]
+        shares = net.module.apply(variables, *features, method="compare")
+        return net.module.apply(variables, *images), shares
+
+    distance, shares = run(net.variables)
+    layers = {f"layer{index}": np.asarray(share) for index, share in enumerate(shares.T)}
+    return {"distance": np.asarray(distance), **layers}
+
+
 # StyleFeatureEditor.
 
 
@@ -357,6 +375,7 @@ KINDS: dict[str, Callable[[Case], Outputs]] = {
         e4e_encoder,
         e4e_latent_discriminator,
         arcface,
+        lpips,
         style_feature_editor,
         ranger,
         ada_augment,

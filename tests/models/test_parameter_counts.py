@@ -14,6 +14,8 @@ from sfe_jax.models.layer_table import channel_table
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.perceptual.face_features import FaceFeatures
+from sfe_jax.perceptual.lpips import Lpips
 from sfe_jax.pipelines.bundle import ARCHITECTURES, abstract_variables
 
 
@@ -33,10 +35,16 @@ CONTENT = 9 * (256 * 512 + 512 * 512) + 2 * (256 + 512 + 512) + 512
 HEADS = 18 * (9 * 960 * 512 + 512)
 FUSER = 1024 * 512 + 512 + 5 * (2 * 9 * 512 * 512 + 3 * 2 * 512 + 512)
 
+# Features of procedural faces at 64: convolutions, a dense layer at 4x4, 12 attributes, embedding.
+FACE_CONVS = (
+    28 * 16 + (9 * 16 + 1) * 32 + (9 * 32 + 1) * 64 + (9 * 64 + 1) * 96 + (9 * 96 + 1) * 128
+)
+FACE_HEADS = (16 * 128 + 1) * 256 + 257 * 12 + 257 * 64
+
 SMALL_256 = channel_table(256, base=16384)
 CIFAR = channel_table(32)
 
-PINNED = {  # Trainable numbers of the original networks.
+PINNED = {  # Trainable numbers, those of the original networks where there are some.
     "generator_1024": (Generator(), 30_370_060),
     "generator_512": (Generator(channels=channel_table(512)), 30_276_583),
     "generator_256": (Generator(channels=channel_table(256)), 30_034_338),
@@ -60,6 +68,10 @@ PINNED = {  # Trainable numbers of the original networks.
     "inverter": (Inverter(), STEM + UNITS + CONTENT + HEADS + FUSER),
     "feature_editor": (FeatureFuser(), FUSER),
     "arcface": (ArcFace(), 43_797_696),
+    "lpips_alex": (Lpips("alex"), 2_470_848),
+    "lpips_vgg": (Lpips("vgg"), 14_716_160),
+    "lpips_squeeze": (Lpips("squeeze"), 724_736),
+    "face_features": (FaceFeatures(("",) * 12), FACE_CONVS + FACE_HEADS),
 }
 
 RUNNING = {  # Running statistics of batch normalisation.
@@ -75,7 +87,7 @@ def count(module, collection):
 
 
 @pytest.mark.parametrize("name", PINNED)
-def test_parameter_count_equals_original(name):
+def test_parameter_count_is_pinned(name):
     module, expected = PINNED[name]
     assert count(module, "params") == expected
 

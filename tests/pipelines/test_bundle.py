@@ -9,6 +9,7 @@ import safetensors.numpy
 
 from sfe_jax.core.errors import FileFormatError, WeightsError
 from sfe_jax.core.trees import flatten, unflatten
+from sfe_jax.edits.direction import Direction, GanSpace, Linear
 from sfe_jax.models.feature_editor import FeatureFuser
 from sfe_jax.pipelines import bundle as bundles
 from sfe_jax.pipelines.bundle import (
@@ -23,11 +24,19 @@ from sfe_jax.pipelines.bundle import (
 
 SOURCES = (Source("net.pt", "ab" * 32), Source("age.pt", "cd" * 32))
 
+RECORDS = (
+    Direction("glasses", "fitted", Linear("fitted/glasses", 0.5), -2, 3.5, "adds glasses", "here"),
+    Direction("ganspace0", "GANSpace", GanSpace("fitted/ganspace", 0, 1, 4), None, None, "", ""),
+)
+
+REQUIRED = {"face_features": {"attribute_names": ("age", "smile")}}
+"""Fields without a default, by architecture."""
+
 
 @pytest.fixture(scope="module")
 def saved(small_bundle, tmp_path_factory):
     path = tmp_path_factory.mktemp("bundle") / "small.safetensors"
-    save_bundle(path, Bundle(small_bundle.networks, small_bundle.directions, SOURCES))
+    save_bundle(path, Bundle(small_bundle.networks, small_bundle.directions, SOURCES, RECORDS))
     return path
 
 
@@ -83,6 +92,10 @@ def test_sources_come_back(loaded):
     assert loaded.sources == SOURCES
 
 
+def test_fitted_directions_come_back(loaded):
+    assert loaded.records == RECORDS
+
+
 def test_scalars_come_back_as_scalars(loaded):
     params = loaded.networks["generator"].variables["params"]
     assert params["synthesis"]["b4"]["conv1"]["noise_strength"].shape == ()
@@ -109,9 +122,16 @@ def test_precision_is_float32_whatever_it_was_when_saved(small_bundle):
 
 @pytest.mark.parametrize("name", bundles.ARCHITECTURES)
 def test_every_architecture_survives_json(name):
-    module = bundles.ARCHITECTURES[name]()
+    module = bundles.ARCHITECTURES[name](**REQUIRED.get(name, {}))
     description = json.loads(json.dumps(describe_architecture(module)))
     assert build_architecture(description, "x") == module
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_an_architecture_is_refused_when_a_field_is_missing(name):
+    (field,) = REQUIRED[name]
+    with pytest.raises(WeightsError, match=rf"net: {name} lacks the field '{field}'"):
+        build_architecture({"type": name}, "net")
 
 
 # Saving.
@@ -157,7 +177,18 @@ def test_saving_is_refused_when_arrays_do_not_fit(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# Loading what is no bundle.
+# Loading what is older, or no bundle.
+
+
+def test_a_file_from_before_fitted_directions_has_none(tmp_path):
+    path = rewrite(tmp_path / "c.safetensors", metadata={"directions": None})
+    assert load_bundle(path).records == ()
+
+
+def test_loading_is_refused_of_a_broken_list_of_directions(tmp_path):
+    path = rewrite(tmp_path / "c.safetensors", metadata={"directions": '[{"name": "age"}]'})
+    with pytest.raises(FileFormatError, match=r"c\.safetensors: .*describes no direction"):
+        load_bundle(path)
 
 
 def test_loading_is_refused_of_a_missing_file(tmp_path):

@@ -301,6 +301,27 @@ def test_bfloat16_stays_near_float32(small_bundle, arrays, editors, inversions):
     assert np.abs(fast.reconstruct(one) - expected).mean() < 4
 
 
+# Fitted directions.
+
+
+@pytest.fixture(scope="session")
+def fitted(small_bundle):
+    """An editor of a bundle with directions of its own: one as the catalogue has, one more."""
+    records = [direction(name, Linear(f"fitted/{name}", 2.0)) for name in ("age", "freckles")]
+    arrays = {record.rule.array: np.full((1, 32), 3, np.float32) for record in records}
+    arrays = {**small_bundle.directions, **arrays}
+    bundle = replace(small_bundle, directions=arrays, records=tuple(records))
+    return Editor(bundle, method="psp", directions=DIRECTIONS)
+
+
+def test_a_direction_of_the_bundle_replaces_the_one_of_its_name(fitted):
+    np.testing.assert_array_equal(fitted.operands("age").shift, np.full((1, 10, 32), 6))
+
+
+def test_directions_of_the_bundle_are_known_beside_those_given(fitted):
+    assert [d.name for d in fitted.directions] == ["age", "roundness", "hair", "freckles"]
+
+
 # Which method.
 
 

@@ -1,0 +1,1 @@
+"""Directions fitted on one's own generator, and the strengths at which they hold."""

@@ -1,0 +1,98 @@
+"""Directions as text: what a file of fitted directions says about its arrays.
+
+A bundle keeps this text in its metadata, beside the arrays `directions/NAME` that the rules read.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sfe_jax.core.errors import FileFormatError
+from sfe_jax.edits.direction import Direction, GanSpace, Linear, Rule, StyleSpace
+
+RULE_TYPES: dict[type[Rule], str] = {
+    Linear: "linear",
+    GanSpace: "ganspace",
+    StyleSpace: "stylespace",
+}
+"""Names under which rules are written; they never change."""
+
+
+def describe_direction(direction: Direction) -> dict[str, Any]:
+    """Every field of a direction, ready for JSON."""
+    rule = {"type": RULE_TYPES[type(direction.rule)], **dataclasses.asdict(direction.rule)}
+    return {**dataclasses.asdict(direction), "rule": rule}
+
+
+def _build_rule(description: object) -> Rule | None:
+    """The rule that `describe_direction` described; None if it is none of ours."""
+    match description:
+        case {"type": "linear", "array": str(array), "factor": float() | int() as factor}:
+            return Linear(array, float(factor))
+        case {
+            "type": "ganspace",
+            "array": str(array),
+            "component": int(component),
+            "start": int(start),
+            "end": int(end),
+        } if min(component, start) >= 0:
+            return GanSpace(array, component, start, end)
+        case {"type": "stylespace", "channels": list(channels)}:
+            pairs = [tuple(pair) for pair in channels if isinstance(pair, list)]
+            kinds = {tuple(map(type, pair)) for pair in pairs}
+            if len(pairs) == len(channels) and kinds <= {(str, int)}:
+                return StyleSpace(tuple(pairs))
+    return None
+
+
+def build_direction(description: object, where: str) -> Direction:
+    """The direction that `describe_direction` described.
+
+    Args:
+        description: As read from JSON.
+        where: The file, for messages.
+
+    Raises:
+        FileFormatError: If a field is missing, or of another type.
+    """
+    match description:
+        case {
+            "name": str(name),
+            "method": str(method),
+            "rule": rule,
+            "low": None | float() | int() as low,
+            "high": None | float() | int() as high,
+            "positive": str(positive),
+            "source": str(source),
+        } if name and (built := _build_rule(rule)):
+            return Direction(name, method, built, low, high, positive, source)
+    raise FileFormatError(
+        f"{where}: {str(description)[:80]!r} describes no direction; required are name, method, "
+        f"rule ({', '.join(RULE_TYPES.values())}), low, high, positive and source: fit it again "
+        "with `sfe fit-directions`"
+    )
+
+
+def describe_directions(directions: Sequence[Direction]) -> str:
+    """Directions as one JSON text."""
+    return json.dumps([describe_direction(direction) for direction in directions])
+
+
+def build_directions(text: str, where: str) -> tuple[Direction, ...]:
+    """The directions that `describe_directions` described.
+
+    Args:
+        text: JSON.
+        where: The file, for messages.
+
+    Raises:
+        FileFormatError: If the text is not JSON, or an entry no direction.
+    """
+    try:
+        descriptions = json.loads(text)
+    except ValueError as error:
+        raise FileFormatError(f"{where}: its list of directions is not JSON ({error})") from error
+    if not isinstance(descriptions, list):
+        raise FileFormatError(f"{where}: its directions are no list; fit them again")
+    return tuple(build_direction(description, where) for description in descriptions)
