@@ -108,8 +108,8 @@ def edit(
         edit: Name and strengths, such as smile=3, age=-5,0,5 or age=-5:5:5; repeat for more edits.
             `sfe directions` lists the names and their ranges.
         out: Folder for the results; it is made.
-        directions: Folder of published direction files (age.pt, ffhq_pca.pt, ...), or one file of
-            your own, if the bundle does not hold them.
+        directions: Folder of published direction files (age.pt, ffhq_pca.pt, ...), a file of
+            `sfe fit-directions`, or one vector of your own, if the bundle does not hold them.
         domain: Whose names `--edit` uses.
         method: How to invert and edit; by default the fullest that the bundle can.
         precision: float32 equals the original; bfloat16 is faster on accelerators.

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from sfe_jax.edits.direction import Direction
-    from sfe_jax.pipelines.bundle import Bundle
     from sfe_jax.pipelines.editor import Editor
+    from sfe_jax.pipelines.methods import Inversion
 
 Bundled = Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE")]
 
@@ -80,32 +80,36 @@ def _draw(count: int, resolution: int) -> "np.ndarray":
     return to_uint8(np.asarray(drawn), offset=128.0)
 
 
-def _edits(editor: "Editor", pictures: "np.ndarray", bundle: "Bundle") -> Iterator[Edit]:
+def _edits(editor: "Editor", inversion: "Inversion") -> Iterator[Edit]:
     """Every edit of `EDITS` that the bundle can, under a progress bar."""
+    from sfe_jax.cli.console import say
     from sfe_jax.core.console import progress
 
-    known = {direction.name: direction for direction in bundle.records}
-    chosen = {name: choose_strengths(known[name]) for name in EDITS if name in known}
-    chosen = {name: strengths for name, strengths in chosen.items() if strengths}
-    inversion = editor.invert(pictures)
+    known = {direction.name: direction for direction in editor.bundle.records}
+    found = {name: choose_strengths(known[name]) if name in known else [] for name in EDITS}
+    chosen = {name: strengths for name, strengths in found.items() if strengths}
+    if missing := ", ".join(sorted(found.keys() - chosen.keys())):
+        say(f"not shown: {missing}, for which the bundle has no direction with a measured range")
     for name in progress(chosen, "editing", total=len(chosen)):
         yield Edit(name, chosen[name], editor.edit(inversion, name, chosen[name]))
 
 
-def _invert(editor: "Editor", pictures: "np.ndarray") -> "tuple[np.ndarray, list[float]]":
-    """Inversions uint8 [N, R, R, 3], and their L2."""
+def _show(
+    editor: "Editor", inversion: "Inversion", pictures: "np.ndarray"
+) -> "tuple[np.ndarray, list[float]]":
+    """Inversions as pictures, uint8 [N, R, R, 3], and their L2."""
     from sfe_jax.pipelines.scores import score_pictures
 
-    inverted = editor.reconstruct(editor.invert(pictures))
+    inverted = editor.reconstruct(inversion)
     scores = score_pictures(editor.bundle, pictures, inverted)
     return inverted, [score["l2"] for score in scores]
 
 
 def _trained(weights: pathlib.Path, out: pathlib.Path, count: int) -> None:
-    """Inverts and edits unseen faces with trained networks, and writes strips of them."""
+    """Inverts and edits unseen faces with trained networks, and writes pictures of them."""
     import numpy as np
 
-    from sfe_jax.cli.console import prepare_jax, say
+    from sfe_jax.cli.console import announce_compilation, prepare_jax, say
     from sfe_jax.core.images import grid, save_image, strip
     from sfe_jax.pipelines.bundle import load_bundle
     from sfe_jax.pipelines.editor import Editor
@@ -114,9 +118,16 @@ def _trained(weights: pathlib.Path, out: pathlib.Path, count: int) -> None:
     bundle = load_bundle(weights)
     sfe, e4e = (Editor(bundle, method=name, batch_size=count) for name in ("sfe", "e4e"))
     say(f"{weights}: {count} drawn faces that it has not seen, {sfe.resolution}x{sfe.resolution}")
+    announce_compilation()
+
+    # Pictures.
     pictures = _draw(count, sfe.resolution)
-    (by_sfe, errors), (by_e4e, errors_e4e) = _invert(sfe, pictures), _invert(e4e, pictures)
-    edits = list(_edits(sfe, pictures, bundle))
+    inversion = sfe.invert(pictures)
+    by_sfe, errors = _show(sfe, inversion, pictures)
+    by_e4e, errors_e4e = _show(e4e, e4e.invert(pictures), pictures)
+    edits = list(_edits(sfe, inversion))
+
+    # Sheets.
     overview = []
     for index, original in enumerate(pictures):
         first = [enlarge(image) for image in (original, by_sfe[index], by_e4e[index])]

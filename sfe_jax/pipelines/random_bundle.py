@@ -12,23 +12,39 @@ import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.types import Array, Variables
+from sfe_jax.edits.files import FILES
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.models.feature_editor import FeatureFuser
 from sfe_jax.models.inverter import Inverter
+from sfe_jax.models.layer_table import channel_table, num_ws
 from sfe_jax.models.psp import GradualStyleEncoder
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.perceptual.lpips import Lpips
 from sfe_jax.pipelines.bundle import Bundle, Network, abstract_variables
 
+COMPONENTS = 80
+"""Principal components in a published GANSpace file."""
 
-def full_size_modules() -> dict[str, nn.Module]:
-    """The networks of SFE at the published size, 1024x1024, by role."""
+
+def full_size_modules(resolution: int = 1024) -> dict[str, nn.Module]:
+    """Every network of SFE and of its training at the published size, by role.
+
+    Args:
+        resolution: Of the generator: 1024 for faces, 512 for cars. Encoders read 256x256.
+    """
+    channels, rows = channel_table(resolution), num_ws(resolution)
     return {
-        "generator": Generator(),
-        "inverter": Inverter(),
+        "generator": Generator(channels=channels),
+        "discriminator": Discriminator(channels=channels),
+        "inverter": Inverter(num_styles=rows),
         "feature_editor": FeatureFuser(),
-        "e4e": E4eEncoder(),
+        "e4e": E4eEncoder(num_styles=rows),
+        "psp": GradualStyleEncoder(num_styles=rows),
+        "arcface": ArcFace(),
+        "lpips_alex": Lpips("alex"),
+        "lpips_vgg": Lpips("vgg"),
     }
 
 
@@ -79,6 +95,43 @@ def random_variables(module: nn.Module, rng: np.random.Generator) -> Variables:
         return jnp.asarray(x, jnp.float32)
 
     return jax.tree_util.tree_map_with_path(draw, abstract_variables(module))
+
+
+def abstract_networks(modules: dict[str, nn.Module]) -> dict[str, Network]:
+    """Networks of shapes and types alone, for programs that are compiled and not run."""
+    return {role: Network(module, abstract_variables(module)) for role, module in modules.items()}
+
+
+def random_directions(
+    num_ws: int, w_dim: int, *, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Random unit vectors under the names and in the shapes of all published direction files.
+
+    Args:
+        num_ws: Rows L of W+.
+        w_dim: Size W of a row.
+        rng: Of every number.
+
+    Returns:
+        Stable name -> float32 array, as `edits.files.load_directions` gives.
+    """
+
+    def unit(rows: int, size: int) -> np.ndarray:
+        x = rng.standard_normal((rows, size)).astype(np.float32)
+        return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+    arrays = {}
+    for name in FILES:
+        match name.partition("/")[0]:
+            case "interfacegan":
+                arrays[name] = unit(1, w_dim)
+            case "boundary":
+                arrays[name] = unit(1, num_ws * w_dim)
+            case "ganspace":
+                arrays[f"{name}/mean"] = unit(1, w_dim)[0]
+                arrays[f"{name}/components"] = unit(COMPONENTS, w_dim)
+                arrays[f"{name}/std"] = np.ones(COMPONENTS, np.float32)
+    return arrays
 
 
 def random_bundle(modules: dict[str, nn.Module], *, seed: int) -> Bundle:

@@ -1,0 +1,1 @@
+"""Training programs: one loop, and one file per method."""

@@ -1,0 +1,127 @@
+"""The picture discriminator that SFE trains beside its encoders, from a given image count on.
+
+Source: SFE (arXiv:2406.10601), section 3.2; StyleFeatureEditor training/losses.py.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+
+from sfe_jax.core.trees import apply
+from sfe_jax.core.types import Array
+from sfe_jax.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
+from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.pipelines.bundle import Network
+from sfe_jax.training.method import Batch, Frozen, Phase, Scalars, Trainer, TrainState, as_float
+from sfe_jax.training.recipe import Setting
+
+Fakes = Callable[[TrainState, Frozen, Batch, Array], Array]
+"""(state, frozen, batch, key) -> pictures [M, R, R, 3] that the encoder makes of a batch."""
+
+
+@dataclass
+class AdversaryOptions:
+    """How the discriminator plays. Durations are in images."""
+
+    start: int = 360_000  # Images seen before it plays: 45,000 steps of 8. -1 for never.
+    weight: float = 0.01  # Of its opinion in the encoder's loss.
+    learning_rate: float = 1e-4  # Of Adam.
+    r1_gamma: float = 10.0
+    r1_interval: int = 16  # Steps.
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """A discriminator in training; it begins as the one of the recipe's weights.
+
+    Where we differ from the original: it sees fakes of a pass of its own, after the encoder's step.
+    """
+
+    options: AdversaryOptions
+    initial: Network  # Module and weights to begin with.
+
+    @property
+    def module(self) -> Discriminator:
+        """The network."""
+        return self.initial.module  # pyright: ignore
+
+    @property
+    def trainer(self) -> Trainer:
+        """Its optimiser."""
+        optimizer = optax.adam(self.options.learning_rate, b1=0.9, b2=0.999)
+        return Trainer("discriminator", optimizer)
+
+    def join(self, state: TrainState) -> TrainState:
+        """The state with the discriminator in it."""
+        variables = self.initial.variables
+        networks = {**state.networks, "discriminator": variables}
+        opt_state = self.trainer.init(variables["params"])
+        return state._replace(
+            networks=networks, optimizers={**state.optimizers, "discriminator": opt_state}
+        )
+
+    def opinion(self, state: TrainState, images: Array) -> tuple[Array, Scalars]:
+        """Weighted loss of the encoder for pictures that do not look real."""
+        logits = apply(self.module, state.networks["discriminator"], images)
+        value = generator_loss(logits)
+        return self.options.weight * value, {"loss/adversarial": value}
+
+    def phases(self, fakes: Fakes) -> tuple[Phase, ...]:
+        """Discriminator and its R1."""
+
+        def train(
+            state: TrainState, frozen: Frozen, batch: Batch, key: Array
+        ) -> tuple[TrainState, Scalars]:
+            images = fakes(state, frozen, batch, key)
+
+            def loss(params: Any, carry: None, part: Batch, key: Array):
+                del key
+                logits = [
+                    apply(self.module, {"params": params}, part[name]) for name in ("real", "fake")
+                ]
+                value = discriminator_loss(*logits) / 2
+                scalars = {
+                    "loss/discriminator": value,
+                    "logits/real": jnp.mean(logits[0]),
+                    "logits/fake": jnp.mean(logits[1]),
+                }
+                return value, (carry, scalars)
+
+            pictures = {"real": as_float(batch["image"]), "fake": images}
+            state, _, scalars = self.trainer.update(state, loss, None, pictures, key)
+            return state, scalars
+
+        def regularize(
+            state: TrainState, frozen: Frozen, batch: Batch, key: Array
+        ) -> tuple[TrainState, Scalars]:
+            del frozen
+
+            def loss(params: Any, carry: None, part: Batch, key: Array):
+                del key
+                judge = {"params": params}
+                penalty, _ = r1_penalty(
+                    lambda images: apply(self.module, judge, images), as_float(part["image"])
+                )
+                value = jnp.mean(penalty) * (self.options.r1_gamma / 2 * self.options.r1_interval)
+                return value, (carry, {"loss/r1": jnp.mean(penalty)})
+
+            state, _, scalars = self.trainer.update(state, loss, None, batch, key)
+            return state, scalars
+
+        start = self.options.start
+        return (
+            Phase("discriminator", train, start=start),
+            Phase("r1", regularize, self.options.r1_interval, start=start),
+        )
+
+
+def build_adversary(options: AdversaryOptions, setting: Setting) -> Adversary | None:
+    """The adversary with the discriminator of the recipe's weights; None if it never plays."""
+    if options.start < 0:
+        return None
+    network = setting.network("discriminator")
+    module: Any = network.module.clone(precision=setting.precision, neighbours=True)
+    return Adversary(options, Network(module, network.variables))

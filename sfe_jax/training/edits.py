@@ -1,0 +1,95 @@
+"""Edits drawn at random, for the Feature Editor's training pairs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sfe_jax.core.errors import EditError
+from sfe_jax.core.types import Array
+from sfe_jax.edits.catalogue import FACES, find
+from sfe_jax.edits.direction import Direction
+from sfe_jax.edits.operands import Operands, stack
+from sfe_jax.edits.prepare import operands_for
+from sfe_jax.training.recipe import Setting
+
+STEPS = 8
+"""Strengths taken from a documented range where a recipe lists none."""
+
+SFE_EDITS: dict[str, tuple[float, ...]] = {
+    "age": (-7, -5, 5, 7, 10),
+    "fs_makeup": (5, 8, 12),
+    "glasses": (-10, -7),
+    "face_roundness": (-13, -7, 7, 13),
+    "rotation": (-5, -3, -1, 1, 3, 5),
+    "blond hair": (-8, -4, 4, 8),
+    "fs_smiling": (-6, -3, 3, 6, 9),
+}
+"""Edits of the original's second phase and their strengths, but those that need StyleCLIP mappers.
+
+Source: StyleFeatureEditor runners/training_runners.py.
+"""
+
+
+@dataclass(frozen=True)
+class EditTable:
+    """Edits of one generator, to draw from under jit."""
+
+    operands: Operands  # M = number of edits.
+    strengths: Array  # [M, S].
+
+    def draw(self, key: Array, count: int) -> tuple[Operands, Array]:
+        """An edit and a strength for each of N samples: operands (M = N) and strengths [N]."""
+        edit_key, strength_key = jax.random.split(key)
+        edits, steps = self.strengths.shape
+        chosen = jax.random.randint(edit_key, (count,), 0, edits)
+        step = jax.random.randint(strength_key, (count,), 0, steps)
+        operands = jax.tree.map(lambda x: x[chosen], self.operands)
+        return operands, self.strengths[chosen, step]
+
+
+def _strengths(direction: Direction, listed: tuple[float, ...]) -> np.ndarray:
+    """The strengths of a direction: those listed, or its documented range without its middle."""
+    if listed:
+        return np.asarray(listed, np.float32)
+    if direction.low is None or direction.high is None:
+        raise EditError(
+            f"edit `{direction.name}` has no documented range; list its strengths in the recipe"
+        )
+    return np.linspace(direction.low, direction.high, STEPS, dtype=np.float32)
+
+
+def build_edit_table(
+    edits: dict[str, tuple[float, ...]], setting: Setting, generator: Any
+) -> EditTable:
+    """The table of the edits that a recipe names.
+
+    Args:
+        edits: Name -> strengths; () takes the documented range. Empty takes every edit of the
+            recipe's weights.
+        setting: Holds arrays and records of edits.
+        generator: Whose codes are edited.
+
+    Raises:
+        EditError: If an edit is unknown, its array is missing, or there is none.
+    """
+    known = tuple({d.name: d for d in (*FACES, *setting.records)}.values())
+    names = edits or {record.name: () for record in setting.records}
+    if not names:
+        raise EditError("no edits to train on; name some in the recipe, or fit directions first")
+    sizes: dict[str, Any] = {
+        "num_ws": generator.num_ws,
+        "w_dim": generator.w_dim,
+        "style_channels": {layer.name: layer.in_channels for layer in generator.layers},
+    }
+    operands, strengths = [], []
+    for name, listed in names.items():
+        direction = find(name, known)
+        operands.append(operands_for(direction, setting.directions, **sizes))
+        strengths.append(_strengths(direction, tuple(listed)))
+    # Every edit is as likely, however many strengths it has.
+    length = int(np.lcm.reduce([len(s) for s in strengths]))
+    table = np.stack([np.tile(s, length // len(s)) for s in strengths])
+    return EditTable(stack(operands), jnp.asarray(table))

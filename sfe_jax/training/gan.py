@@ -1,0 +1,497 @@
+"""Training of a StyleGAN2 generator and its discriminator.
+
+Four phases a step: the generator, lazily its path lengths, the discriminator, lazily its R1.
+
+Where we differ from the original: each network has one moving state of Adam, as there, but gradients
+that are not finite stop the run instead of being set to 0; the average code is moved once a step;
+groups of the minibatch statistic are of neighbours, so that they stay on one device.
+
+Source: StyleGAN2 (arXiv:1912.04958); ADA (arXiv:2006.06676); stylegan2-ada-pytorch,
+training/training_loop.py and training/loss.py.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from sfe_jax.augment.ada import (
+    ADJUSTMENT_INTERVAL,
+    AdaState,
+    adjust_p,
+    augment,
+    init_ada,
+    observe_logits,
+)
+from sfe_jax.augment.pipeline import Pipeline, named_pipeline
+from sfe_jax.core.errors import WeightsError
+from sfe_jax.core.trees import apply, flatten, unflatten
+from sfe_jax.core.types import Array, Variables
+from sfe_jax.losses.adversarial import (
+    discriminator_loss,
+    generator_loss,
+    path_length_penalty,
+    path_lengths,
+    r1_penalty,
+)
+from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.models.layer_table import channel_table
+from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.optim.ema import ema_decay, update_ema
+from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs, load_bundle
+from sfe_jax.training.method import Batch, Frozen, Phase, Scalars, Trainer, TrainState, as_float
+from sfe_jax.training.recipe import Setting
+
+SHOWN = (6, 8)
+"""Rows and columns of the sample grid."""
+
+
+@dataclass
+class GanOptions:
+    """Sizes of the networks and rules of the game. Defaults are configuration F on FFHQ."""
+
+    channel_base: int = 32768  # Channels at resolution r: min(base / r, maximum).
+    channel_max: int = 512
+    z_dim: int = 512  # Size Z of the input.
+    w_dim: int = 512  # Size W of the codes.
+    mapping_layers: int = 8
+    use_noise: bool = True  # Whether the generator adds noise.
+    group_size: int = 4  # Of the minibatch statistic.
+    conv_clamp: float | None = None  # Bound of every layer's outputs; 256 with bfloat16.
+    initial: str = ""  # Bundle to transfer from; "" starts from random weights.
+    generator_learning_rate: float = 0.002
+    discriminator_learning_rate: float = 0.002
+    r1_gamma: float = 10.0  # Weight of R1; half of it multiplies the penalty.
+    r1_interval: int = 16  # Steps between two R1 phases; 0 for none.
+    path_length_weight: float = 2.0
+    path_length_interval: int = 4  # Steps between two path-length phases; 0 for none.
+    path_length_shrink: int = 2  # The phase takes the batch divided by this.
+    mixing: float = 0.9  # Probability that two codes are mixed.
+    w_avg_decay: float = 0.995  # Of the average code, a step.
+    ema_images: float = 10_000.0  # Half-life of the averaged generator.
+    ema_ramp_up: float | None = None  # Limits it to this share of the images seen.
+    augmentation: Literal["none", "fixed", "adaptive"] = "none"
+    pipeline: str = "bgc"  # Which transforms; a name of `augment.pipeline.PIPELINES`.
+    p: float = 0.0  # Probability at the start, or throughout if fixed.
+    ada_target: float = 0.6  # Mean sign of D(real) that adaptation aims at.
+    ada_images: float = 500_000.0  # Images in which p can rise from 0 to 1.
+    frozen_layers: int = 0  # First layers of the discriminator that do not train (freeze-D).
+    accumulate: int = 1  # Parts of a batch.
+
+    def build(self, setting: Setting) -> "Gan":
+        """The networks for pictures of `setting`."""
+        channels = channel_table(
+            setting.resolution, base=self.channel_base, maximum=self.channel_max
+        )
+        shared: dict[str, Any] = {
+            "channels": channels,
+            "c_dim": setting.label_size,
+            "image_channels": setting.channels,
+            "conv_clamp": self.conv_clamp,
+            "precision": setting.precision,
+        }
+        generator = Generator(
+            z_dim=self.z_dim,
+            w_dim=self.w_dim,
+            mapping_layers=self.mapping_layers,
+            use_noise=self.use_noise,
+            **shared,
+        )
+        discriminator = Discriminator(
+            mapping_layers=self.mapping_layers,
+            group_size=self.group_size,
+            neighbours=True,
+            **shared,
+        )
+        initial = load_bundle(self.initial) if self.initial else None
+        return Gan(generator, discriminator, setting.batch_size, self, initial)
+
+
+def lazy_adam(learning_rate: float, interval: int) -> optax.GradientTransformation:
+    """Adam of StyleGAN2, corrected for a regulariser that runs every `interval` steps.
+
+        c = interval / (interval + 1),    lr <- c lr,    b2 <- 0.99^c,    b1 = 0
+
+    Args:
+        learning_rate: Before the correction.
+        interval: Steps; 0 for no lazy regulariser and no correction.
+
+    Returns:
+        The optimiser.
+
+    Source: StyleGAN2 (arXiv:1912.04958), appendix B.
+    """
+    share = interval / (interval + 1) if interval else 1.0
+    return optax.adam(learning_rate * share, b1=0.0, b2=0.99**share, eps=1e-8)
+
+
+def first_layers(module: Discriminator, count: int) -> list[str]:
+    """Paths of the first `count` layers of a discriminator, from the picture on.
+
+    Source: FreezeD (arXiv:2002.10964); stylegan2-ada-pytorch, DiscriminatorBlock.trainable_iter.
+    """
+    layers = []
+    for level in range(len(module.channels) - 1, 0, -1):
+        block = f"b{4 << level}"
+        if level == len(module.channels) - 1 or module.architecture == "skip":
+            layers.append(f"{block}_fromrgb")
+        layers += [f"{block}/conv0", f"{block}/conv1"]
+        if module.architecture == "resnet":
+            layers.append(f"{block}/skip")
+    return layers[:count]
+
+
+def _freeze(paths: list[str]) -> optax.GradientTransformation:
+    """Sets the updates of the parameters under `paths` to zero."""
+
+    def mask(params: Any) -> Any:
+        flat = flatten(params)
+        inside = {name: any(re.match(f"{path}/", name) for path in paths) for name in flat}
+        return unflatten(inside)
+
+    return optax.masked(optax.set_to_zero(), mask)
+
+
+def _mapping(module: Generator, z: Array, c: Array | None) -> Array:
+    return module.mapping(z, c)
+
+
+def map_codes(generator: Generator, variables: Variables, z: Array, c: Array | None) -> Array:
+    """Codes W+ [N, L, W] of z [N, Z] and labels [N, c_dim], without truncation."""
+    return apply(generator, variables, z, c, method=_mapping)
+
+
+def mix_codes(ws: Array, other: Array, key: Array, *, probability: float) -> Array:
+    """Takes the rows from a random one on from other codes; one cutoff for the whole batch.
+
+    Args:
+        ws: [N, L, W].
+        other: [N, L, W].
+        key: Random key.
+        probability: Of mixing at all.
+
+    Returns:
+        [N, L, W].
+
+    Source: StyleGAN (arXiv:1812.04948), section 3.1; stylegan2-ada-pytorch, training/loss.py.
+    """
+    whether, where = jax.random.split(key)
+    rows = ws.shape[1]
+    cutoff = jax.random.randint(where, (), 1, rows)
+    cutoff = jnp.where(jax.random.uniform(whether) < probability, cutoff, rows)
+    return jnp.where(jnp.arange(rows)[None, :, None] < cutoff, ws, other)
+
+
+@dataclass(frozen=True)
+class Gan:
+    """The method `gan`."""
+
+    generator: Generator
+    discriminator: Discriminator
+    batch_size: int  # Pictures of a step, over all devices.
+    options: GanOptions = field(default_factory=GanOptions)
+    initial: Bundle | None = None  # Weights to transfer from; None starts from random ones.
+
+    @property
+    def frozen(self) -> Frozen:
+        """No network is frozen."""
+        return {}
+
+    @cached_property
+    def _pipeline(self) -> Pipeline | None:
+        augmented = self.options.augmentation != "none"
+        return named_pipeline(self.options.pipeline) if augmented else None
+
+    @cached_property
+    def _generator(self) -> Trainer:
+        options = self.options
+        interval = options.path_length_interval
+        optimizer = lazy_adam(options.generator_learning_rate, interval)
+        return Trainer("generator", optimizer, options.accumulate)
+
+    @cached_property
+    def _discriminator(self) -> Trainer:
+        options = self.options
+        optimizer = lazy_adam(options.discriminator_learning_rate, options.r1_interval)
+        if options.frozen_layers:
+            paths = first_layers(self.discriminator, options.frozen_layers)
+            optimizer = optax.chain(optimizer, _freeze(paths))
+        return Trainer("discriminator", optimizer, options.accumulate)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Generator, path length, discriminator, R1."""
+        options = self.options
+        phases = [Phase("generator", self.train_generator)]
+        if options.path_length_interval:
+            interval = options.path_length_interval
+            phases.append(Phase("path_length", self.regularize_generator, interval))
+        phases.append(Phase("discriminator", self.train_discriminator))
+        if options.r1_interval:
+            phases.append(Phase("r1", self.regularize_discriminator, options.r1_interval))
+        return tuple(phases)
+
+    # State.
+
+    def init(self, key: Array) -> TrainState:
+        """Random networks, or those of the bundle to transfer from."""
+        roles = ("generator", "discriminator")
+        keys: dict[str, Array] = dict(zip(roles, jax.random.split(key), strict=True))
+        networks: dict[str, Variables] = {}
+        for role, module in (("generator", self.generator), ("discriminator", self.discriminator)):
+            inputs = [jnp.zeros(s.shape, s.dtype) for s in example_inputs(module)]
+            networks[role] = module.init(keys[role], *inputs)
+        average = networks["generator"]
+        if self.initial is not None:
+            average = _transfer(average, self.initial, ("generator",))
+            trained = (("generator_training", "generator"), ("discriminator",))
+            for role, names in zip(networks, trained, strict=True):
+                networks[role] = _transfer(networks[role], self.initial, names)
+        trainers = (self._generator, self._discriminator)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            networks=networks,
+            optimizers={t.role: t.init(networks[t.role]["params"]) for t in trainers},
+            averages={"generator": jax.tree.map(jnp.copy, average)},
+            extra={"ada": init_ada(self.options.p), "path_length": jnp.zeros(())},
+        )
+
+    # Parts that the losses share.
+
+    def _labels(self, batch: Batch, key: Array) -> Array | None:
+        """Labels for pictures to be made: those of the batch in another order."""
+        if not self.generator.c_dim:
+            return None
+        return jax.random.permutation(key, batch["label"])
+
+    def _codes(self, variables: Variables, count: int, c: Array | None, key: Array) -> Array:
+        """Mixed codes W+ [N, L, W] of random z."""
+        z_key, mix_key = jax.random.split(key)
+        z = jax.random.normal(z_key, (2, count, self.generator.z_dim))
+        ws = map_codes(self.generator, variables, z[0], c)
+        if not self.options.mixing:
+            return ws
+        other = map_codes(self.generator, variables, z[1], c)
+        return mix_codes(ws, other, mix_key, probability=self.options.mixing)
+
+    def _pictures(self, variables: Variables, ws: Array, key: Array) -> Array:
+        """Pictures [N, R, R, C] of codes, with fresh noise."""
+        return apply(
+            self.generator,
+            variables,
+            ws,
+            noise_mode="random",
+            rngs={"noise": key},
+            method="synthesize",
+        )["image"]
+
+    def _judge(
+        self, variables: Variables, images: Array, c: Array | None, key: Array, p: Array
+    ) -> Array:
+        """Logits [N, 1] of pictures as the discriminator sees them: augmented."""
+        if self._pipeline is not None:
+            images = augment(key, images, p, pipeline=self._pipeline)
+        return apply(self.discriminator, variables, images, c)
+
+    # Phases.
+
+    def train_generator(
+        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
+    ) -> tuple[TrainState, Scalars]:
+        """Moves the generator, its average and the average code."""
+        del frozen
+        judge, p = state.networks["discriminator"], state.extra["ada"].p
+        buffers = state.networks["generator"]["buffers"]
+
+        def loss(params: Any, w_sum: Array, part: Batch, key: Array):
+            keys = jax.random.split(key, 4)
+            variables = {"params": params, "buffers": buffers}
+            count = part["image"].shape[0]
+            c = self._labels(part, keys[0])
+            ws = self._codes(variables, count, c, keys[1])
+            images = self._pictures(variables, ws, keys[2])
+            logits = self._judge(judge, images, c, keys[3], p)
+            value = generator_loss(logits)
+            scalars = {"loss/generator": value, "logits/fake": jnp.mean(logits)}
+            return value, (w_sum + jnp.mean(ws[:, 0], axis=0), scalars)
+
+        w_sum = jnp.zeros_like(buffers["mapping"]["w_avg"])
+        state, w_sum, scalars = self._generator.update(state, loss, w_sum, batch, key)
+        return self._average(state, w_sum / self.options.accumulate), scalars
+
+    def _average(self, state: TrainState, w_mean: Array) -> TrainState:
+        """The state with a moved average code and a moved average generator."""
+        options, variables = self.options, state.networks["generator"]
+        buffers = variables["buffers"]
+        w_avg = buffers["mapping"]["w_avg"]
+        w_avg = w_mean + options.w_avg_decay * (w_avg - w_mean)
+        buffers = {**buffers, "mapping": {**buffers["mapping"], "w_avg": w_avg}}
+        variables = {**variables, "buffers": buffers}
+        decay = ema_decay(
+            self.batch_size,
+            state.step * self.batch_size,
+            half_life=options.ema_images,
+            ramp_up=options.ema_ramp_up,
+        )
+        average = update_ema(state.averages["generator"], variables, decay)
+        return state._replace(
+            networks={**state.networks, "generator": variables},
+            averages={**state.averages, "generator": average},
+        )
+
+    def regularize_generator(
+        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
+    ) -> tuple[TrainState, Scalars]:
+        """Moves the generator towards paths of equal length."""
+        del frozen
+        options, buffers = self.options, state.networks["generator"]["buffers"]
+
+        def loss(params: Any, mean: Array, part: Batch, key: Array):
+            keys = jax.random.split(key, 4)
+            variables = {"params": params, "buffers": buffers}
+            count = max(part["image"].shape[0] // options.path_length_shrink, 1)
+            c = self._labels(part, keys[0])
+            c = None if c is None else c[:count]
+            ws = self._codes(variables, count, c, keys[1])
+            lengths = path_lengths(
+                lambda codes: self._pictures(variables, codes, keys[2]), ws, keys[3]
+            )
+            penalty, mean = path_length_penalty(lengths, mean)
+            value = penalty * options.path_length_weight * options.path_length_interval
+            return value, (mean, {"loss/path_length": penalty, "path_length": jnp.mean(lengths)})
+
+        mean = state.extra["path_length"]
+        state, mean, scalars = self._generator.update(state, loss, mean, batch, key)
+        return state._replace(extra={**state.extra, "path_length": mean}), scalars
+
+    def train_discriminator(
+        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
+    ) -> tuple[TrainState, Scalars]:
+        """Moves the discriminator, and the probability of augmentation."""
+        del frozen
+        generator, ada = state.networks["generator"], state.extra["ada"]
+
+        def loss(params: Any, ada: AdaState, part: Batch, key: Array):
+            keys = jax.random.split(key, 5)
+            real = as_float(part["image"])
+            c = self._labels(part, keys[0])
+            ws = self._codes(generator, real.shape[0], c, keys[1])
+            fake = self._pictures(generator, ws, keys[2])
+            judge = {"params": params}
+            fake_logits = self._judge(judge, fake, c, keys[3], ada.p)
+            real_logits = self._judge(judge, real, part.get("label"), keys[4], ada.p)
+            value = discriminator_loss(real_logits, fake_logits)
+            scalars = {
+                "loss/discriminator": value,
+                "logits/real": jnp.mean(real_logits),
+                "signs/real": jnp.mean(jnp.sign(real_logits)),
+            }
+            return value, (observe_logits(ada, real_logits), scalars)
+
+        state, ada, scalars = self._discriminator.update(state, loss, ada, batch, key)
+        if self.options.augmentation == "adaptive":
+            ada = self._adapted(ada, state.step)
+        scalars = {**scalars, "augmentation/p": ada.p}
+        return state._replace(extra={**state.extra, "ada": ada}), scalars
+
+    def _adapted(self, ada: AdaState, step: Array) -> AdaState:
+        """The adjusted probability, every `ADJUSTMENT_INTERVAL` steps."""
+        options = self.options
+        adjusted = adjust_p(
+            ada,
+            images=self.batch_size * ADJUSTMENT_INTERVAL,
+            target=options.ada_target,
+            speed=options.ada_images,
+        )
+        due = step % ADJUSTMENT_INTERVAL == 0
+        return jax.tree.map(lambda new, old: jnp.where(due, new, old), adjusted, ada)
+
+    def regularize_discriminator(
+        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
+    ) -> tuple[TrainState, Scalars]:
+        """Moves the discriminator towards small slopes at real pictures (R1)."""
+        del frozen
+        options, ada = self.options, state.extra["ada"]
+
+        def loss(params: Any, ada: AdaState, part: Batch, key: Array):
+            judge = {"params": params}
+            penalty, logits = r1_penalty(
+                lambda images: self._judge(judge, images, part.get("label"), key, ada.p),
+                as_float(part["image"]),
+            )
+            value = jnp.mean(penalty) * (options.r1_gamma / 2 * options.r1_interval)
+            return value, (observe_logits(ada, logits), {"loss/r1": jnp.mean(penalty)})
+
+        state, ada, scalars = self._discriminator.update(state, loss, ada, batch, key)
+        return state._replace(extra={**state.extra, "ada": ada}), scalars
+
+    # Results.
+
+    def show(self, state: TrainState, frozen: Frozen, examples: Batch) -> dict[str, Array]:
+        """Pictures of fixed codes by the averaged generator, and the real examples."""
+        del frozen
+        rows, columns = SHOWN
+        key, count = jax.random.key(0), rows * columns  # Fixed, so that grids can be compared.
+        z = jax.random.normal(key, (count, self.generator.z_dim))
+        c = None
+        if self.generator.c_dim:
+            c = jnp.resize(examples["label"], (count, self.generator.c_dim))
+        variables = state.averages["generator"]
+        ws = map_codes(self.generator, variables, z, c)
+        fakes = apply(self.generator, variables, ws, method="synthesize")["image"]
+        real = as_float(examples["image"])
+        real = real[: min(len(real) // columns, rows) * columns]
+        return {
+            "fakes": fakes.reshape(rows, columns, *fakes.shape[1:]),
+            "real": real.reshape(-1, columns, *real.shape[1:]),
+        }
+
+    def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
+        """How the averaged generator's pictures fare with the discriminator."""
+        del frozen
+        key = jax.random.fold_in(jax.random.key(1), state.step)
+        count = batch["image"].shape[0]
+        c = batch.get("label") if self.generator.c_dim else None
+        average, judge = state.averages["generator"], state.networks["discriminator"]
+        ws = self._codes(average, count, c, key)
+        fake = self._pictures(average, ws, jax.random.fold_in(key, 1))
+        logits = apply(self.discriminator, judge, fake, c)
+        return {"logits/fake_average": jnp.mean(logits)}
+
+    def bundle(self, state: TrainState) -> Bundle:
+        """The averaged generator as "generator", and both networks as they train."""
+        trained = Network(self.generator, state.networks["generator"])
+        return Bundle(
+            {
+                "generator": Network(self.generator, state.averages["generator"]),
+                "generator_training": trained,
+                "discriminator": Network(self.discriminator, state.networks["discriminator"]),
+            }
+        )
+
+
+def _transfer(variables: Variables, source: Bundle, roles: tuple[str, ...]) -> Variables:
+    """Variables with every array that the first held role of `source` has under the same name.
+
+    Raises:
+        WeightsError: If the source has none of the roles, or an array of another shape.
+
+    Source: stylegan2-ada-pytorch, torch_utils/misc.py (copy_params_and_buffers).
+    """
+    role = next((name for name in roles if name in source.networks), roles[-1])
+    have, need = flatten(source.network(role).variables), flatten(variables)
+    shared = sorted(have.keys() & need.keys())
+    for name in shared:
+        if np.shape(have[name]) != np.shape(need[name]):
+            raise WeightsError(
+                f"{source.path}: {role}/{name} has shape {np.shape(have[name])}, the network to "
+                f"train needs {np.shape(need[name])}; choose the recipe's sizes to match"
+            )
+    if not shared:
+        raise WeightsError(f"{source.path}: {role} shares no array with the network to train")
+    return unflatten({**need, **{name: jnp.asarray(have[name]) for name in shared}})

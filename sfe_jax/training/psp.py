@@ -1,0 +1,202 @@
+"""Training of a pSp encoder: pictures to W+ of a frozen generator.
+
+The generator stays frozen, where the original has the choice to train it too.
+
+Source: pSp (arXiv:2008.00951), section 3; pixel2style2pixel training/coach.py.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from sfe_jax.core.trees import apply
+from sfe_jax.core.types import Array, Variables
+from sfe_jax.losses.latent import w_norm
+from sfe_jax.models.psp import GradualStyleEncoder
+from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.nn.irse import DEPTHS, WIDTHS
+from sfe_jax.optim.ranger import ranger
+from sfe_jax.pipelines.bundle import Bundle, Network
+from sfe_jax.pipelines.methods import EncoderMethod, encoder_input
+from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
+from sfe_jax.training.method import (
+    Batch,
+    Frozen,
+    Phase,
+    Scalars,
+    Trainer,
+    TrainState,
+    as_float,
+    columns,
+)
+from sfe_jax.training.recipe import Setting
+
+
+@dataclass
+class EncoderOptions:
+    """Sizes of an encoder of W+ and how it is trained. Defaults are those of pSp."""
+
+    input_size: int = 256  # Pixels a side that the encoder reads.
+    depths: tuple[int, ...] = DEPTHS[50]  # Units per stage of the body.
+    widths: tuple[int, ...] = WIDTHS  # Channels per stage of the body.
+    learning_rate: float = 1e-4  # Of Ranger.
+    accumulate: int = 1  # Parts of a batch.
+    criteria: CriteriaOptions = field(
+        default_factory=lambda: CriteriaOptions(perceptual_network="lpips_alex")
+    )
+
+    def sizes(self, generator: Generator) -> dict[str, Any]:
+        """Fields of an encoder for the codes of `generator`."""
+        return {
+            "num_styles": generator.num_ws,
+            "w_dim": generator.w_dim,
+            "image_channels": generator.image_channels,
+            "input_size": self.input_size,
+            "depths": self.depths,
+            "widths": self.widths,
+        }
+
+
+@dataclass
+class PspOptions(EncoderOptions):
+    """Options of pSp: beside those of every encoder, how far codes may leave the average."""
+
+    w_norm: float = 0.0  # Weight of the distance from the average code; 0.005 for other tasks.
+
+    def build(self, setting: Setting) -> "Psp":
+        """The encoder for the generator in the recipe's weights."""
+        generator = setting.network("generator")
+        criteria, frozen = build_criteria(self.criteria, setting)
+        frozen = {**frozen, "generator": generator.variables}
+        module: Any = generator.module.clone(precision=setting.precision)
+        return Psp(module, GradualStyleEncoder(**self.sizes(module)), self, criteria, frozen)
+
+
+@dataclass(frozen=True)
+class Psp:
+    """The method `psp`."""
+
+    generator: Generator
+    encoder: nn.Module
+    options: Any  # PspOptions; E4eOptions in the subclass.
+    criteria: Criteria
+    frozen: Frozen
+
+    role: ClassVar[str] = "psp"
+    """Of the encoder."""
+
+    @property
+    def _method(self) -> EncoderMethod:
+        return EncoderMethod(self.generator, self.encoder, self.role)
+
+    @cached_property
+    def _trainer(self) -> Trainer:
+        optimizer = ranger(self.options.learning_rate)
+        return Trainer(self.role, optimizer, self.options.accumulate)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """One: the encoder."""
+        return (Phase("encoder", self.train_encoder),)
+
+    def _initial_encoder(self, key: Array) -> Variables:
+        """Random weights around the generator's average code."""
+        encoder: Any = self.encoder
+        size = encoder.input_size
+        images = jnp.zeros((1, size, size, encoder.image_channels))
+        variables = encoder.init(key, images)
+        w_avg = self.frozen["generator"]["buffers"]["mapping"]["w_avg"]
+        rows = (encoder.num_styles, encoder.w_dim)
+        return {**variables, "buffers": {"w_avg": jnp.broadcast_to(w_avg, rows)}}
+
+    def init(self, key: Array) -> TrainState:
+        """Random encoder; the average code is the generator's."""
+        variables = self._initial_encoder(key)
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            networks={self.role: variables},
+            optimizers={self.role: self._trainer.init(variables["params"])},
+            averages={},
+            extra={},
+        )
+
+    def _encode(
+        self, variables: Variables, images: Array, **options: Any
+    ) -> tuple[Array, Variables]:
+        """Codes [N, L, W] normalised by the batch, and the moved statistics."""
+        encoder: Any = self.encoder
+        pictures = encoder_input(images, encoder.input_size).astype(self.generator.precision)
+        return apply(encoder, variables, pictures, train=True, mutable=["batch_stats"], **options)
+
+    def _synthesize(self, frozen: Frozen, ws: Array, key: Array) -> Array:
+        """Pictures [N, R, R, 3] of codes, with fresh noise as in the original."""
+        return apply(
+            self.generator,
+            frozen["generator"],
+            ws,
+            noise_mode="random",
+            rngs={"noise": key},
+            method="synthesize",
+        )["image"]
+
+    def _latent_terms(self, ws: Array, state: TrainState) -> tuple[Array, Scalars]:
+        """Terms on the codes: [] weighted sum, and each."""
+        if not self.options.w_norm:
+            return jnp.zeros(()), {}
+        average = state.networks[self.role]["buffers"]["w_avg"]
+        value = w_norm(ws, average)
+        return self.options.w_norm * value, {"loss/w_norm": value}
+
+    def _encode_options(self, state: TrainState) -> dict[str, Any]:
+        """Further arguments of the encoder."""
+        del state
+        return {}
+
+    def train_encoder(
+        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
+    ) -> tuple[TrainState, Scalars]:
+        """Moves the encoder."""
+        variables = state.networks[self.role]
+        options = self._encode_options(state)
+
+        def loss(params: Any, stats: Any, part: Batch, key: Array):
+            images = as_float(part["image"])
+            moving = {**variables, "params": params, "batch_stats": stats}
+            ws, moved = self._encode(moving, images, **options)
+            target = as_float(part["target"]) if "target" in part else images
+            value, scalars = self.criteria(frozen, self._synthesize(frozen, ws, key), target)
+            latent, more = self._latent_terms(ws, state)
+            value = value + latent
+            scalars = {"loss/encoder": value, **scalars, **more}
+            return value, (moved["batch_stats"], scalars)
+
+        stats = variables["batch_stats"]
+        state, stats, scalars = self._trainer.update(state, loss, stats, batch, key)
+        moved = {**state.networks[self.role], "batch_stats": stats}
+        return state._replace(networks={**state.networks, self.role: moved}), scalars
+
+    def _reconstruct(self, state: TrainState, frozen: Frozen, images: Array) -> Array:
+        """Pictures [N, R, R, 3] as users will get them."""
+        variables = {"generator": frozen["generator"], self.role: state.networks[self.role]}
+        inversion = self._method.invert(variables, images)
+        return self._method.reconstruct(variables, inversion)
+
+    def show(self, state: TrainState, frozen: Frozen, examples: Batch) -> dict[str, Array]:
+        """Pairs of picture and inversion."""
+        images = as_float(examples["image"])
+        return {"inversions": columns(images, self._reconstruct(state, frozen, images))}
+
+    def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
+        """The criteria on unseen pictures."""
+        images = as_float(batch["image"])
+        value, scalars = self.criteria(frozen, self._reconstruct(state, frozen, images), images)
+        return {"loss": value, **scalars}
+
+    def bundle(self, state: TrainState) -> Bundle:
+        """The encoder under its role."""
+        variables = jax.tree.map(lambda x: x, state.networks[self.role])
+        return Bundle({self.role: Network(self.encoder, variables)})

@@ -1,0 +1,58 @@
+"""A GAN of 8x8 pictures, and its programs."""
+
+import contextlib
+from unittest import mock
+
+import jax
+import numpy as np
+import optax
+from jax.sharding import PartitionSpec
+
+from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.training import gan
+from sfe_jax.training.gan import Gan, GanOptions
+from sfe_jax.training.loop import Programs
+from tests.training.toys import quick
+
+CHANNELS = (8, 4)  # At 4 and 8.
+SIZE, Z, W = 8, 6, 8
+
+RULES = (
+    (
+        r"/kernel$",
+        lambda shape: PartitionSpec(*[None] * (len(shape) - 1), None if shape[-1] % 4 else "model"),
+    ),
+)
+"""Kernels are divided along `model`, however narrow; those of colours are whole."""
+
+
+def game(*, batch_size, labels=0, initial=None, channels=CHANNELS, **options):
+    """A GAN."""
+    shared = {"channels": channels, "c_dim": labels}
+    generator = Generator(z_dim=Z, w_dim=W, mapping_layers=1, **shared)
+    discriminator = Discriminator(mapping_layers=1, neighbours=True, **shared)
+    settings = GanOptions(**options)
+    return Gan(generator, discriminator, batch_size, settings, initial)
+
+
+@contextlib.contextmanager
+def plain_descent():
+    """Gradients as they are: Adam divides by their size, and makes whole steps of rounding."""
+    descent = mock.patch.object(gan, "lazy_adam", lambda rate, interval: optax.sgd(rate))
+    with descent, quick():
+        yield
+
+
+def programs(method, mesh):
+    return Programs(method, mesh, rules=RULES, key=jax.random.key(0))
+
+
+def pictures(count, seed=0, labels=0):
+    """A batch."""
+    random = np.random.default_rng(seed)
+    levels = random.integers(0, 256, (count, SIZE, SIZE, 3)).astype(np.uint8)
+    if not labels:
+        return {"image": levels}
+    kinds = random.integers(0, labels, count)
+    return {"image": levels, "label": np.eye(labels, dtype=np.float32)[kinds]}

@@ -1,0 +1,238 @@
+"""What each method does beyond taking steps: its schedules, its tables, its pairs."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sfe_jax.core.errors import EditError, OptionError
+from sfe_jax.training.adversary import AdversaryOptions, build_adversary
+from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria, pool_to
+from sfe_jax.training.e4e import E4eOptions
+from sfe_jax.training.edits import build_edit_table
+from sfe_jax.training.feature_editor import FeatureEditorOptions
+from sfe_jax.training.features import attribute_loss, identity_contrast
+from sfe_jax.training.inverter import InverterOptions
+from sfe_jax.training.method import columns
+from sfe_jax.training.psp import PspOptions
+from sfe_jax.training.recipe import Setting
+from tests.compiling import jit
+from tests.configs.shrinking import BODY, small_weights
+
+FEATURES = CriteriaOptions(size=64, perceptual_network="features", identity_network="features")
+SMALL = {**BODY, "input_size": 64, "criteria": FEATURES}
+ALONE = AdversaryOptions(start=-1)
+
+
+@pytest.fixture(scope="module")
+def setting():
+    """Random small networks, pictures of 64, batches of 8."""
+    weights = small_weights()
+    # LPIPS has no 64x64 maps of its own here; the network of faces judges.
+    from sfe_jax.data.faces import ATTRIBUTES
+    from sfe_jax.perceptual.face_features import FaceFeatures
+    from sfe_jax.pipelines.bundle import Network
+
+    module = FaceFeatures(tuple(row.name for row in ATTRIBUTES), (8, 8, 8, 8, 8), 8)
+    variables = jit(module.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
+    networks = {**weights.networks, "features": Network(module, variables)}
+    weights = replace(weights, networks=networks)
+    return Setting(
+        resolution=64,
+        channels=3,
+        label_size=0,
+        batch_size=8,
+        precision="float32",
+        network=weights.network,
+        directions=weights.directions,
+        records=weights.records,
+    )
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng(seed).uniform(-1, 1, shape).astype(np.float32)
+
+
+# e4e.
+
+
+@pytest.mark.parametrize(
+    ("step", "stage"), [(0, 0), (19, 0), (20, 1), (21, 1), (22, 2), (36, 9), (1000, 9)]
+)
+def test_e4e_gives_rows_their_offsets_one_after_the_other(setting, step, stage):
+    options = E4eOptions(**SMALL, progressive_start=160, progressive_every=16)
+    assert options.build(setting).stage(jnp.asarray(step)) == stage
+
+
+# Encoders begin around the average code.
+
+
+@pytest.mark.parametrize("options", [PspOptions(**SMALL), E4eOptions(**SMALL)])
+def test_encoder_starts_from_the_average_code_of_the_generator(setting, options):
+    method = options.build(setting)
+    # Of the whole state only the average is asked for, and so computed.
+    rows = jit(lambda key: method.init(key).networks[method.role]["buffers"]["w_avg"])
+    w_avg = setting.network("generator").variables["buffers"]["mapping"]["w_avg"]
+    np.testing.assert_array_equal(rows(jax.random.key(0)), np.tile(w_avg, (10, 1)))
+
+
+# Inverter.
+
+
+@pytest.mark.parametrize(("step", "strength"), [(0, 0.0), (5, 0.5), (10, 1.0), (99, 1.0)])
+def test_feature_replaces_gradually(setting, step, strength):
+    options = InverterOptions(**SMALL, num_units=1, feature_ramp=80, adversary=ALONE)
+    assert options.build(setting)._strength(jnp.asarray(step)) == strength
+
+
+def test_feature_is_as_wide_as_its_layer_of_the_generator(setting):
+    options = InverterOptions(**SMALL, num_units=1, adversary=ALONE)
+    method = options.build(setting)
+    assert method.method.feature_layer == "b16.conv1"
+    assert method.inverter.features == 32
+
+
+def test_pictures_of_codes_alone_do_not_depend_on_the_feature(setting):
+    method = InverterOptions(**SMALL, num_units=1, adversary=ALONE).build(setting)
+    variables = setting.network("inverter").variables
+    method = replace(method, inverter=setting.network("inverter").module)
+    read = jit(method.read)
+    images = draw(2, 64, 64, 3)
+    none, whole = (read(variables, method.frozen, images, jnp.asarray(s)) for s in (0.0, 1.0))
+    np.testing.assert_allclose(none.images[2:], whole.images[2:], atol=1e-5)
+    np.testing.assert_allclose(none.images[:2], none.images[2:], atol=1e-5)
+    assert jnp.max(jnp.abs(whole.images[:2] - whole.images[2:])) > 1e-3
+
+
+# Adversary.
+
+
+def test_adversary_that_never_starts_needs_no_network(setting):
+    assert build_adversary(ALONE, replace(setting, network=None)) is None
+
+
+def test_inverter_changes_its_program_when_the_adversary_starts(setting):
+    adversary = AdversaryOptions(start=16)
+    method = InverterOptions(**SMALL, num_units=1, adversary=adversary).build(setting)
+    due = [[p.name for p in method.phases if p.is_due(step, 8 * step)] for step in (0, 1, 2, 16)]
+    alone, judged = ["inverter"], ["inverter_against_adversary", "discriminator"]
+    assert due == [alone, alone, judged, [*judged, "r1"]]
+
+
+# Edits.
+
+
+def test_edits_are_drawn_with_strengths_of_their_own(setting):
+    edits = {"smile": (-2.0, 2.0), "age": (5.0,)}
+    generator = setting.network("generator").module
+    arrays = {**setting.directions, "interfacegan/age": np.ones((1, 32), np.float32)}
+    table = build_edit_table(edits, replace(setting, directions=arrays), generator)
+    operands, strength = jit(table.draw, static_argnums=1)(jax.random.key(0), 64)
+    ages = np.isclose(operands.shift, table.operands.shift[1]).all(axis=(1, 2))
+    assert 0 < ages.sum() < 64
+    assert set(np.asarray(strength)[ages]) == {5.0}
+    assert set(np.asarray(strength)[~ages]) == {-2.0, 2.0}
+
+
+def test_edits_of_the_weights_are_taken_over_their_measured_range(setting):
+    table = build_edit_table({}, setting, setting.network("generator").module)
+    assert table.strengths.shape == (1, 8)
+    assert table.strengths.min() == -2.0
+    assert table.strengths.max() == 2.0
+
+
+def test_training_without_any_edit_is_refused(setting):
+    bare = replace(setting, records=())
+    with pytest.raises(EditError, match="fit directions first"):
+        build_edit_table({}, bare, setting.network("generator").module)
+
+
+# Feature Editor.
+
+
+@pytest.fixture(scope="module")
+def pairs(setting):
+    """Pairs of two pictures: the first two unedited, made by a table of strength 0."""
+    options = FeatureEditorOptions(
+        num_units=1, edits={"smile": (0.0,)}, criteria=FEATURES, adversary=ALONE
+    )
+    method = options.build(setting)
+
+    def make(images, key):
+        return method.pairs(method.frozen, method.method.invert(method.frozen, images), key)
+
+    return jit(make)(draw(2, 64, 64, 3), jax.random.key(0))
+
+
+def test_an_edit_of_no_strength_has_no_difference(pairs):
+    assert jnp.max(jnp.abs(pairs.delta)) == 0
+
+
+def test_an_edit_of_no_strength_has_the_picture_itself_as_target(pairs):
+    np.testing.assert_array_equal(pairs.images, pairs.target)
+
+
+# Criteria.
+
+
+def test_equal_pictures_cost_nothing(setting):
+    criteria, frozen = build_criteria(FEATURES, setting)
+    images = draw(2, 64, 64, 3)
+    value, scalars = jit(criteria)(frozen, images, images)
+    assert set(scalars) == {"loss/l2", "loss/perceptual", "loss/identity"}
+    assert abs(value) < 1e-5
+
+
+def test_criteria_are_the_weighted_sum_of_their_terms(setting):
+    options = replace(FEATURES, l2=2.0, perceptual=0.5, identity=0.25)
+    criteria, frozen = build_criteria(options, setting)
+    value, terms = jit(criteria)(frozen, draw(2, 64, 64, 3), draw(2, 64, 64, 3, seed=1))
+    wanted = 2 * terms["loss/l2"] + terms["loss/perceptual"] / 2 + terms["loss/identity"] / 4
+    np.testing.assert_allclose(value, wanted, rtol=1e-6)
+
+
+def test_larger_pictures_are_averaged_and_smaller_ones_kept():
+    images = draw(1, 8, 8, 3)
+    mean = images.reshape(1, 4, 2, 4, 2, 3).mean(axis=(2, 4))
+    np.testing.assert_allclose(pool_to(jnp.asarray(images), 4), mean, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(pool_to(jnp.asarray(images), 16), images)
+
+
+def test_crop_terms_need_pictures_of_the_papers():
+    with pytest.raises(OptionError, match="crop terms need pictures of 256, `size` is 64"):
+        Criteria(CriteriaOptions(size=64, l2_crop=1.0), {})
+
+
+# Features.
+
+
+def test_attribute_loss_is_in_units_of_ranges():
+    true = np.zeros((1, 12), np.float32)
+    high = np.zeros((1, 12), np.float32)
+    high[0, 0] = 2.0  # Of smile, which spans 2.
+    np.testing.assert_allclose(attribute_loss(high, true), 1 / 12, rtol=1e-6)
+
+
+def test_partners_that_agree_are_found():
+    people = np.repeat(np.eye(4, dtype=np.float32), 2, axis=0)
+    loss, found = identity_contrast(jnp.asarray(people), temperature=0.1)
+    assert found == 1
+    assert loss < 1e-3
+
+
+def test_partners_that_differ_are_not_found():
+    people = np.tile(np.eye(4, dtype=np.float32), (2, 1))
+    _, found = identity_contrast(jnp.asarray(people), temperature=0.1)
+    assert found == 0
+
+
+# Grids.
+
+
+def test_columns_put_pictures_beside_their_results():
+    images = jnp.arange(8.0).reshape(8, 1, 1, 1)
+    grid = columns(images, -images, pairs=4)[..., 0, 0, 0]
+    np.testing.assert_array_equal(grid[0], [0, -0, 1, -1, 2, -2, 3, -3])
+    assert grid.shape == (2, 8)

@@ -1,0 +1,126 @@
+"""Every recipe of `configs/`: as published by shapes alone, and run when made small."""
+
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks.pods_weights import CONFIGS, abstract_method, load_recipe
+from sfe_jax.parallel.mesh import make_mesh
+from sfe_jax.pipelines.bundle import load_bundle
+from sfe_jax.training.loop import fit
+from sfe_jax.training.recipe import describe, steps
+from sfe_jax.training.start import build_method
+from tests import compiling
+from tests.configs.shrinking import BATCH, STEPS, Noise, shrink, small_weights
+
+RECIPES = sorted(path.stem for path in CONFIGS.glob("*.py"))
+FULL_SIZE = [name for name in RECIPES if not name.startswith("faces64")]
+
+GENERATOR, DISCRIMINATOR = 30_370_060, 29_012_513
+LATENT = 788_481
+
+TRAINED = {  # Trainable numbers by role; those of the original networks.
+    "ffhq1024_gan": {"generator": GENERATOR, "discriminator": DISCRIMINATOR},
+    "ffhq256_gan": {"generator": 24_767_458, "discriminator": 24_001_089},
+    "ffhq1024_psp": {"psp": 267_136_704},
+    "ffhq1024_e4e": {"e4e": 267_136_704, "latent_discriminator": LATENT},
+    "ffhq1024_inverter": {"inverter": 138_056_384, "discriminator": DISCRIMINATOR},
+    "ffhq1024_editor": {"feature_editor": 24_135_680, "discriminator": DISCRIMINATOR},
+    "cars512_gan": {"generator": 30_276_583, "discriminator": 28_982_849},
+    "cars512_e4e": {"e4e": 238_293_696, "latent_discriminator": LATENT},
+    "cars512_inverter": {"inverter": 129_208_000, "discriminator": 28_982_849},
+    "cars512_editor": {"feature_editor": 24_135_680, "discriminator": 28_982_849},
+}
+
+STEPS_OF_ORIGINAL = {  # Of the published commands and configurations.
+    "ffhq1024_psp": 500_000,
+    "ffhq1024_e4e": 200_000,
+    "ffhq1024_inverter": 300_000,
+    "ffhq1024_editor": 200_000,
+    "cars512_e4e": 200_000,
+}
+
+
+def recipe_of(name):
+    return load_recipe(CONFIGS / f"{name}.py")
+
+
+def count(variables):
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(variables["params"]))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_is_named_after_its_file(name):
+    assert recipe_of(name).name == name
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_can_be_kept_in_a_checkpoint(name):
+    described = describe(recipe_of(name))
+    assert described == json.loads(json.dumps(described))
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name not in TRAINED])
+def test_state_has_what_its_phases_train_without_files(name):
+    method = abstract_method(recipe_of(name))
+    state = jax.eval_shape(method.init, jax.random.key(0))
+    assert state.optimizers.keys() == state.networks.keys()
+
+
+@pytest.mark.parametrize("name", FULL_SIZE)
+def test_networks_have_the_published_size_without_files(name):
+    method = abstract_method(recipe_of(name))
+    state = jax.eval_shape(method.init, jax.random.key(0))
+    assert {role: count(v) for role, v in state.networks.items()} == TRAINED[name]
+
+
+@pytest.mark.parametrize("name", STEPS_OF_ORIGINAL)
+def test_duration_is_that_of_the_original(name):
+    recipe = recipe_of(name)
+    assert steps(recipe.schedule.total, recipe.batch_size) == STEPS_OF_ORIGINAL[name]
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return small_weights()
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def run(request, weights, tmp_path_factory):
+    """Two steps of a recipe made small: its folder and its bundle's path."""
+    recipe = shrink(recipe_of(request.param))
+    data, workdir = Noise(recipe), tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch, jax.numpy_dtype_promotion("standard"):
+        patch.setattr(jax, "jit", compiling.jit)  # Programs that run twice are quicker as they are.
+        bundle = fit(
+            recipe,
+            build_method(recipe, weights, labels=0),
+            data=data,
+            examples=data.batch(2 * BATCH),
+            evaluation=[data.batch(BATCH)],
+            mesh=make_mesh(devices=jax.devices()[:1]),
+            workdir=workdir,
+        )
+    return workdir, bundle
+
+
+def test_small_run_logs_finite_scalars(run):
+    workdir, _ = run
+    lines = [json.loads(line) for line in (workdir / "scalars.jsonl").read_text().splitlines()]
+    values = [value for line in lines for value in line.values() if isinstance(value, float)]
+    assert lines[-1]["step"] == STEPS
+    assert values
+    assert np.isfinite(values).all()
+
+
+def test_small_run_releases_a_bundle_that_can_be_read(run):
+    _, bundle = run
+    assert load_bundle(bundle).networks
+
+
+def test_small_run_shows_pictures(run):
+    workdir, _ = run
+    assert list((workdir / "samples").glob("*.png"))

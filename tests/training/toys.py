@@ -1,0 +1,238 @@
+"""A method, data and recipes so small that a run takes a second: for the tests of the loop."""
+
+import contextlib
+import json
+from dataclasses import dataclass, replace
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import PartitionSpec
+
+from sfe_jax.checkpoints import Checkpoints
+from sfe_jax.core.trees import apply
+from sfe_jax.models.latent_discriminator import LatentDiscriminator
+from sfe_jax.optim.ema import update_ema
+from sfe_jax.parallel.mesh import global_batch, make_mesh, replicated
+from sfe_jax.parallel.sharding import with_shardings
+from sfe_jax.pipelines.bundle import Bundle, Network, load_bundle
+from sfe_jax.training.loop import fit
+from sfe_jax.training.method import Phase, Trainer, TrainState, as_float
+from sfe_jax.training.recipe import Recipe, Schedule
+from sfe_jax.writers import LOG, read_log
+from tests import compiling
+
+BATCH, SIDE = 8, 4
+WIDTH = SIDE * SIDE
+
+RULES = ((r"/kernel$", lambda shape: PartitionSpec(None, "model" if shape[-1] > 1 else None)),)
+"""Kernels are divided along `model`, however narrow."""
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A network that learns the brightness of pictures from noisy ones."""
+
+    options: "ToyOptions"
+
+    @property
+    def module(self):
+        return LatentDiscriminator(features=WIDTH, num_layers=2)
+
+    @property
+    def frozen(self):
+        return {"target": {"params": {"gain": jnp.float32(0.5)}}}
+
+    @property
+    def _trainer(self):
+        optimizer = optax.adam(self.options.learning_rate)
+        return Trainer("judge", optimizer, self.options.accumulate)
+
+    @property
+    def phases(self):
+        return Phase("train", self.train), Phase("decay", self.decay, interval=4)
+
+    def init(self, key):
+        variables = self.module.init(key, jnp.zeros((1, WIDTH)))
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            networks={"judge": variables},
+            optimizers={"judge": self._trainer.init(variables["params"])},
+            averages={"judge": jax.tree.map(jnp.copy, variables)},
+            extra={"mean": jnp.zeros(())},
+        )
+
+    def _loss(self, frozen, variables, batch, noise):
+        image = as_float(batch["image"]).reshape(-1, WIDTH)
+        target = frozen["target"]["params"]["gain"] * jnp.mean(image, axis=1, keepdims=True)
+        return jnp.mean(jnp.square(apply(self.module, variables, image + noise) - target))
+
+    def train(self, state, frozen, batch, key):
+        def loss(params, mean, part, key):
+            noise = 0.1 * jax.random.normal(key, (len(part["image"]), WIDTH))
+            value = self._loss(frozen, {"params": params}, part, noise)
+            broken = jnp.where(state.step == self.options.loss_breaks, jnp.nan, value)
+            return broken, (mean + jnp.mean(noise), {"loss/train": broken})
+
+        mean = state.extra["mean"]
+        state, mean, scalars = self._trainer.update(state, loss, mean, batch, key)
+        mean = jnp.where(state.step == self.options.state_breaks, jnp.nan, mean)
+        average = update_ema(state.averages["judge"], state.networks["judge"], 0.9)
+        return state._replace(averages={"judge": average}, extra={"mean": mean}), scalars
+
+    def decay(self, state, frozen, batch, key):
+        del frozen
+
+        def loss(params, carry, part, key):
+            del part, key
+            value = 1e-3 * optax.tree_utils.tree_norm(params, squared=True)
+            return value, (carry, {"loss/decay": value})
+
+        state, _, scalars = self._trainer.update(state, loss, None, batch, key)
+        return state, scalars
+
+    def show(self, state, frozen, examples):
+        del state, frozen
+        return {"examples": as_float(examples["image"])[None]}
+
+    def evaluate(self, state, frozen, batch):
+        value = self._loss(frozen, state.averages["judge"], batch, jnp.float32(0))
+        wanted = self.options.figures
+        if not wanted:
+            return {"loss": value}
+        return {"loss": value, "wanted": jnp.asarray(wanted, jnp.float32)[state.step]}
+
+    def bundle(self, state):
+        return Bundle({"judge": Network(self.module, state.averages["judge"])})
+
+
+@dataclass
+class ToyOptions:
+    learning_rate: float = 1e-2
+    accumulate: int = 1
+    loss_breaks: int = -1  # Step in which the loss is no number.
+    state_breaks: int = -1  # Step in which the state is none, while the loss is one.
+    figures: tuple[float, ...] = ()  # What the evaluation finds, by steps taken.
+
+    def build(self, setting):
+        del setting
+        return Toy(self)
+
+
+@dataclass
+class Pictures:
+    """Random pictures, each batch from its number; `before` is called with it."""
+
+    mesh: jax.sharding.Mesh
+    before: object = None
+    at: int = 0
+    batch: int = BATCH
+
+    def __next__(self):
+        if self.before is not None:
+            self.before(self.at)
+        levels = np.random.default_rng(self.at).integers(0, 256, (self.batch, SIDE, SIDE, 1))
+        self.at += 1
+        return global_batch(self.mesh, {"image": levels.astype(np.uint8)})
+
+    def get_state(self):
+        return {"at": self.at}
+
+    def set_state(self, state):
+        self.at = state["at"]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Two batches of unseen pictures."""
+
+    def __iter__(self):
+        for seed in (1000, 1001):
+            levels = np.random.default_rng(seed).integers(0, 256, (BATCH, SIDE, SIDE, 1))
+            yield {"image": levels.astype(np.uint8)}
+
+
+def one_device():
+    return make_mesh(devices=jax.devices()[:1])
+
+
+def toy_recipe(*, method=None, batch_size=BATCH, **fields):
+    """A recipe; `total`, `log`, `show`, `save`, `evaluate` are in steps."""
+    names = ("total", "log", "show", "save", "evaluate")
+    durations = {"total": 12, "log": 5, "show": 0, "save": 4, "evaluate": 0}
+    durations |= {name: fields.pop(name) for name in names if name in fields}
+    schedule = Schedule(**{name: value * batch_size for name, value in durations.items()})
+    recipe = Recipe(name="toy", method=method or ToyOptions(), batch_size=batch_size)
+    return replace(recipe, schedule=schedule, **fields)
+
+
+@contextlib.contextmanager
+def quick():
+    """Programs compile quickly, and Adam may mix the types of its counts."""
+    with jax.numpy_dtype_promotion("standard"), mock.patch.object(jax, "jit", compiling.jit):
+        yield
+
+
+def run(workdir, recipe=None, *, method=None, mesh=None, data=None, before=None, rules=RULES):
+    """Trains in `workdir`; gives the path of the bundle."""
+    recipe = recipe or toy_recipe()
+    mesh = mesh or one_device()
+    with quick():
+        return fit(
+            recipe,
+            method or Toy(recipe.method),
+            data=data or Pictures(mesh, before=before, batch=recipe.batch_size),
+            examples=next(Pictures(mesh)),
+            evaluation=Unseen(),
+            mesh=mesh,
+            workdir=workdir,
+            rules=rules,
+        )
+
+
+def saved_state(workdir, method=None, *, step=None):
+    """NumPy arrays of a checkpoint, by default the newest."""
+    method = method or Toy(ToyOptions())
+    with quick():
+        shapes = jax.eval_shape(method.init, jax.random.key(0))
+    like = with_shardings(shapes, replicated(one_device()))
+    with Checkpoints(workdir / "checkpoints", read_only=True) as checkpoints:
+        return jax.device_get(checkpoints.restore(like, step=step)[0])
+
+
+def saved_steps(workdir):
+    with Checkpoints(workdir / "checkpoints", read_only=True) as checkpoints:
+        return checkpoints.steps()
+
+
+def lines(workdir):
+    """The log, as text, without the time, which differs from run to run."""
+    return [json.dumps({**line, "seconds": None}) for line in read_log(workdir / LOG)]
+
+
+def values(workdir):
+    """The figures of the log: step -> name -> value."""
+    found = {}
+    for line in read_log(workdir / LOG):
+        found.setdefault(line["step"], {}).update(line["values"])
+    return found
+
+
+def released(workdir):
+    """Variables of the networks in the bundle of a run, by role."""
+    (path,) = workdir.glob("*.safetensors")
+    return {role: network.variables for role, network in load_bundle(path).networks.items()}
+
+
+def assert_same(one, other):
+    """Equal bit for bit."""
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def assert_same_runs(one, other, method=None):
+    """Two folders hold the same log, the same newest state and the same weights."""
+    assert lines(one) == lines(other)
+    assert_same(saved_state(one, method), saved_state(other, method))
+    assert_same(*(released(folder) for folder in (one, other)))
