@@ -23,7 +23,7 @@ class FaceReading(TypedDict):
 
 
 class FaceFeatures(nn.Module):
-    """Convolutions that halve the resolution down to 4x4, with a head for each question."""
+    """Two convolutions per resolution, down to 4x4, and a head for each question."""
 
     attribute_names: tuple[str, ...]  # Names of the A attributes.
     channels: tuple[int, ...] = (16, 32, 64, 96, 128)  # At R, R/2, ..., 4.
@@ -46,10 +46,11 @@ class FaceFeatures(nn.Module):
         check_shape("images", images.shape, (None, size, size, self.image_channels))
 
         # Maps.
-        x = EqualizedConv(self.channels[0], name="conv0")(images)
-        maps = [x]
-        for index, width in enumerate(self.channels[1:], start=1):
-            x = EqualizedConv(width, resample="down", name=f"conv{index}")(x)
+        x, maps = images, []
+        for index, width in enumerate(self.channels):
+            resample = "down" if index else "none"
+            x = EqualizedConv(width, resample=resample, name=f"conv{index}_0")(x)
+            x = EqualizedConv(width, name=f"conv{index}_1")(x)
             maps.append(x)
 
         # Heads.

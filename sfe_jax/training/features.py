@@ -32,7 +32,7 @@ class FeaturesOptions:
     channels: tuple[int, ...] = (16, 32, 64, 96, 128)  # At R, R/2, ..., 4.
     embedding_size: int = 64  # Size of the embedding.
     learning_rate: float = 0.002
-    identity_weight: float = 0.1  # Of the identity loss; attributes have 1.
+    identity_weight: float = 0.01  # Of the identity loss; attributes have 1.
     temperature: float = 0.1  # Of the identity loss.
     ema_images: float = 10_000.0  # Half-life of the averaged network.
 

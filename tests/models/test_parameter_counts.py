@@ -1,6 +1,7 @@
 """Sizes of every network at the published size, by shapes alone."""
 
 import math
+from itertools import pairwise
 
 import jax
 import pytest
@@ -36,8 +37,9 @@ HEADS = 18 * (9 * 960 * 512 + 512)
 FUSER = 1024 * 512 + 512 + 5 * (2 * 9 * 512 * 512 + 3 * 2 * 512 + 512)
 
 # Features of procedural faces at 64: convolutions, a dense layer at 4x4, 12 attributes, embedding.
-FACE_CONVS = (
-    28 * 16 + (9 * 16 + 1) * 32 + (9 * 32 + 1) * 64 + (9 * 64 + 1) * 96 + (9 * 96 + 1) * 128
+FACE_WIDTHS = (3, 16, 32, 64, 96, 128)
+FACE_CONVS = sum(
+    (9 * before + 1) * width + (9 * width + 1) * width for before, width in pairwise(FACE_WIDTHS)
 )
 FACE_HEADS = (16 * 128 + 1) * 256 + 257 * 12 + 257 * 64
 

@@ -44,6 +44,34 @@ def plain_descent():
         yield
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What a phase made of the state."""
+
+    step: int
+    phase: str
+    before: TrainState
+    after: TrainState
+    scalars: dict
+
+
+def play(method, mesh, *, state, steps):
+    """Trains for some steps from a state, phase by phase; gives turns, and where the state lies."""
+    programs = Programs(method, mesh, rules=RULES, key=KEY)
+    state, turns = jax.tree.map(jax.device_put, state, programs.places), []
+    for step in range(steps):
+        batch = global_batch(mesh, pictures(method.batch_size, seed=step))
+        for phase in programs.due(step, images=step * method.batch_size):
+            before = jax.device_get(state)
+            state, scalars = programs.run(phase, state, {}, batch)
+            jax.block_until_ready(state)
+            turns.append(
+                Turn(step, phase.name, before, *map(jax.device_get, (state, scalars)))
+            )
+        state = state._replace(step=state.step + 1)
+    return turns, programs.places
+
+
 def programs(method, mesh):
     return Programs(method, mesh, rules=RULES, key=jax.random.key(0))
 

@@ -180,7 +180,7 @@ def test_an_edit_of_no_strength_has_the_picture_itself_as_target(pairs):
 def test_equal_pictures_cost_nothing(setting):
     criteria, frozen = build_criteria(FEATURES, setting)
     images = draw(2, 64, 64, 3)
-    value, scalars = jit(criteria)(frozen, images, images)
+    value, scalars = jit(lambda *a: criteria(*a))(frozen, images, images)
     assert set(scalars) == {"loss/l2", "loss/perceptual", "loss/identity"}
     assert abs(value) < 1e-5
 
@@ -188,7 +188,7 @@ def test_equal_pictures_cost_nothing(setting):
 def test_criteria_are_the_weighted_sum_of_their_terms(setting):
     options = replace(FEATURES, l2=2.0, perceptual=0.5, identity=0.25)
     criteria, frozen = build_criteria(options, setting)
-    value, terms = jit(criteria)(frozen, draw(2, 64, 64, 3), draw(2, 64, 64, 3, seed=1))
+    value, terms = jit(lambda *a: criteria(*a))(frozen, draw(2, 64, 64, 3), draw(2, 64, 64, 3, seed=1))
     wanted = 2 * terms["loss/l2"] + terms["loss/perceptual"] / 2 + terms["loss/identity"] / 4
     np.testing.assert_allclose(value, wanted, rtol=1e-6)
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks.pods_weights import CONFIGS, abstract_method, load_recipe
+from sfe_jax.data.faces import ATTRIBUTES
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.pipelines.bundle import load_bundle
-from sfe_jax.training.loop import fit
+from sfe_jax.training.loop import EXAMPLES, fit
 from sfe_jax.training.recipe import describe, steps
 from sfe_jax.training.start import build_method
 from tests import compiling
@@ -42,6 +43,16 @@ STEPS_OF_ORIGINAL = {  # Of the published commands and configurations.
     "ffhq1024_editor": 200_000,
     "cars512_e4e": 200_000,
 }
+
+KINDS = (  # One recipe of every method, with all its phases; the others run with `make test-slow`.
+    "faces64_features",
+    "ffhq256_gan",
+    "faces64_psp",
+    "ffhq1024_e4e",
+    "ffhq1024_inverter",
+    "ffhq1024_editor",
+)
+RUN = [pytest.param(n, marks=() if n in KINDS else pytest.mark.slow) for n in RECIPES]
 
 
 def recipe_of(name):
@@ -77,6 +88,24 @@ def test_networks_have_the_published_size_without_files(name):
     assert {role: count(v) for role, v in state.networks.items()} == TRAINED[name]
 
 
+def batch_of(recipe, count):
+    """Shapes of a batch of a recipe's data."""
+    size = recipe.data.resolution
+    attributes = jax.ShapeDtypeStruct((count, len(ATTRIBUTES)), "float32")
+    image = jax.ShapeDtypeStruct((count, size, size, recipe.data.channels), "uint8")
+    return {"image": image, "attributes": attributes}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_grids_are_tables_of_pictures(name):
+    recipe = recipe_of(name)
+    method = abstract_method(recipe)
+    state = jax.eval_shape(method.init, jax.random.key(0))
+    with jax.numpy_dtype_promotion("standard"):
+        grids = jax.eval_shape(method.show, state, method.frozen, batch_of(recipe, EXAMPLES))
+    assert {grid.ndim for grid in grids.values()} == {5}
+
+
 @pytest.mark.parametrize("name", STEPS_OF_ORIGINAL)
 def test_duration_is_that_of_the_original(name):
     recipe = recipe_of(name)
@@ -88,11 +117,11 @@ def weights():
     return small_weights()
 
 
-@pytest.fixture(scope="module", params=RECIPES)
+@pytest.fixture(scope="module", params=RUN)
 def run(request, weights, tmp_path_factory):
     """Two steps of a recipe made small: its folder and its bundle's path."""
     recipe = shrink(recipe_of(request.param))
-    data, workdir = Noise(recipe), tmp_path_factory.mktemp(request.param)
+    data, workdir = Noise(), tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch, jax.numpy_dtype_promotion("standard"):
         patch.setattr(jax, "jit", compiling.jit)  # Programs that run twice are quicker as they are.
         bundle = fit(
