@@ -25,7 +25,7 @@ FLOORS = {
 }
 """Floor of each package."""
 
-BESIDE = {"readers": 4, "data": 5, "parallel": 5, "checkpoints": 5, "writers": 5}
+BESIDE = {"readers": 4, "data": 5, "parallel": 5, "checkpoints": 5, "writers": 5, "weights": 6}
 """Packages and files beside the floors, which use core alone: the lowest floor that uses them."""
 
 FILES = sorted(ROOT.rglob("*.py"))

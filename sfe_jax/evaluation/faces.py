@@ -3,11 +3,12 @@
 **Inversion.** Faces are inverted and shown again, and compared with themselves.
 
 **Edits.** For each attribute the strength is found at which the generator's own faces move by a
-quarter of its range. Unseen faces that can move by as much, up or down, are edited with it by every
-method, and compared with the true edit: the same face, drawn with the attribute's value changed.
-Beside the methods stand two that bound them: `unedited`, the face as it was, and `truth`, the true
-edit. As the distance to the true edit holds the error of the inversion too, the change alone is
-compared as well: a method that changes the wrong pixels is worse there than `unedited`.
+quarter of its range (by 0.85 for glasses, which are on or off). Unseen faces that can move by as
+much, up or down, are edited with it by every method, and compared with the true edit: the same
+face, drawn with the attribute's value changed. Beside the methods stand two that bound them:
+`unedited`, the face as it was, and `truth`, the true edit. As the distance to the true edit holds
+the error of the inversion too, the change alone is compared as well: a method that changes the
+wrong pixels is worse there than `unedited`.
 
 The faces of both splits are the same people with the same attributes; only the details differ.
 Pictures are not rounded to 8 bits; what methods show is clipped to [-1, 1].
@@ -37,13 +38,7 @@ from sfe_jax.data.faces import (
 from sfe_jax.edits.catalogue import find
 from sfe_jax.edits.operands import Operands
 from sfe_jax.edits.prepare import operands_for
-from sfe_jax.evaluation.comparing import (
-    Comparison,
-    Figure,
-    compute_rows,
-    figure,
-    take_rows,
-)
+from sfe_jax.evaluation.comparing import Comparison, Figure, compute_rows, figure, take_rows
 from sfe_jax.evaluation.judging import Edited, Inverted, Judge, JudgedMethod
 from sfe_jax.evaluation.moves import Move, OwnFaces, calibrate, has_room, own_faces
 from sfe_jax.pipelines.bundle import Bundle

@@ -1,0 +1,304 @@
+"""Compiles every phase of a recipe for a pod that is not there, and states what bounds it.
+
+Nothing runs and no weights are needed: networks are shapes. Needs the `tpu` extra (libtpu). The batch is
+the recipe's, or the least multiple of the chips. FLOPs and bytes are the compiler's count for one chip;
+times are those figures over the chip's peaks, so that a step takes at least the longest of the three.
+
+    python -m benchmarks.pods --config=configs/ffhq1024_editor.py --topology=v5e:16x16
+    python -m benchmarks.pods --all --out benchmarks/PODS.md
+"""
+
+import argparse
+import dataclasses
+import math
+import os
+import pathlib
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from benchmarks.pods_chips import Chip, chip_of
+from benchmarks.pods_hlo import WIRE, collectives, passes
+from benchmarks.pods_weights import CONFIGS, abstract_method, load_recipe
+from sfe_jax.core.errors import OptionError, SfeError
+from sfe_jax.parallel.mesh import DATA, batch_sharding, make_mesh
+from sfe_jax.parallel.sharding import WIDE_KERNELS
+from sfe_jax.training.loop import Programs
+from sfe_jax.training.method import Phase
+from sfe_jax.training.recipe import Recipe
+
+GIB = 2**30
+
+QUIET = {"TPU_ACCELERATOR_TYPE": "v5litepod-8", "TPU_WORKER_HOSTNAMES": "localhost",
+         "TPU_SKIP_MDS_QUERY": "1"}  # fmt: skip
+"""Keeps libtpu from looking for the TPU that this machine does not have."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a phase costs one chip."""
+
+    name: str  # Of the phase.
+    interval: int  # Steps from one run to the next.
+    steady: bool  # Whether it runs to the end; phases that stop are not in the step's time.
+    batch: int  # Pictures on the chip.
+    held: int  # Bytes of state and frozen networks.
+    temp: int  # Bytes besides, at most at one time.
+    flops: float  # By the compiler.
+    passes: float  # bfloat16 products for one product.
+    accessed: float  # Bytes read and written, by the compiler.
+    exchanged: dict[str, tuple[int, int]]  # Kind of exchange -> how many, bytes of whole arrays.
+    compile_s: float  # Seconds of the compiler.
+
+    @property
+    def peak(self) -> int:
+        """Bytes in use at most."""
+        return self.held + self.temp
+
+    def times(self, chip: Chip) -> dict[str, float]:
+        """Seconds at the chip's peaks, by what bounds."""
+        wire = sum(WIRE[kind] * size for kind, (_, size) in self.exchanged.items())
+        return {
+            "compute": self.flops * self.passes / chip.flops,
+            "memory": self.accessed / chip.bandwidth,
+            "links": wire / chip.link,
+        }
+
+    def bound(self, chip: Chip) -> tuple[str, float]:
+        """What bounds it, and the seconds that it takes at least."""
+        return max(self.times(chip).items(), key=lambda item: item[1])
+
+
+def open_pod(topology: str) -> Mesh:
+    """A mesh of the chips of a topology such as "v5e:16x16", all along `data`.
+
+    Raises:
+        OptionError: If libtpu is missing, or there is no such topology.
+    """
+    from jax.experimental import topologies
+
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    try:
+        description = topologies.get_topology_desc(platform="tpu", topology_name=topology)
+    except Exception as error:  # libtpu raises what it likes.
+        reason = str(error).partition("\n")[0]
+        raise OptionError(
+            f"topology {topology!r} cannot be opened ({reason}); required are a name such as "
+            "v5e:16x16 and the extra `tpu`, pip install -e '.[tpu]'"
+        ) from error
+    return make_mesh(devices=description.devices)
+
+
+def batch_per_chip(recipe: Recipe, chips: int) -> int:
+    """Pictures of each chip: a share of the recipe's batch, or one."""
+    return max(recipe.batch_size // chips, 1)
+
+
+def _batch(recipe: Recipe, mesh: Mesh, count: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """Shapes of a batch with `count` pictures for each chip."""
+    size, options = recipe.data.resolution, recipe.data
+    shape = (count * mesh.shape[DATA], size, size, options.channels)
+    return {"image": jax.ShapeDtypeStruct(shape, jnp.uint8, sharding=batch_sharding(mesh))}
+
+
+def _bytes_per_chip(tree: Any, places: Any) -> int:
+    """Bytes of a tree of shapes on one chip."""
+    sizes = jax.tree.map(
+        lambda x, place: math.prod(place.shard_shape(x.shape)) * np.dtype(x.dtype).itemsize,
+        tree,
+        places,
+    )
+    return sum(jax.tree.leaves(sizes))
+
+
+class Compiler:
+    """Compiles phases of a recipe for a pod.
+
+    Args:
+        recipe: Any of `configs/`.
+        mesh: From `open_pod`.
+        chip: Of the pod.
+        level: Of optimisation, 0 to 3; the higher the longer it takes.
+    """
+
+    def __init__(self, recipe: Recipe, mesh: Mesh, chip: Chip, *, level: int):
+        self.recipe, self.mesh, self.chip, self.level = recipe, mesh, chip, level
+
+    def _programs(self, count: int) -> Programs:
+        """The phases for `count` pictures on each chip."""
+        recipe = dataclasses.replace(self.recipe, batch_size=count * self.mesh.shape[DATA])
+        method = abstract_method(recipe)
+        return Programs(method, self.mesh, rules=WIDE_KERNELS, key=jax.random.key(0))
+
+    def costs(self, count: int, names: Sequence[str] = ()) -> list[Cost]:
+        """Compiles phases for `count` pictures on each chip; those of `names`, or all that run."""
+        programs = self._programs(count)
+        state = _bytes_per_chip(programs.abstract, programs.places)
+        held = state + _bytes_per_chip(programs.method.frozen, programs.frozen_places)
+        lowered = programs.lower(_batch(self.recipe, self.mesh, count))
+        return [
+            self._cost(phase, lowered[phase.name], held=held, count=count)
+            for phase in programs.method.phases
+            if phase.stop != 0 and (not names or phase.name in names)
+        ]
+
+    def _cost(self, phase: Phase, lowered: Any, *, held: int, count: int) -> Cost:
+        start = time.perf_counter()
+        compiled = lowered.compile(compiler_options={"optimization_level": self.level})
+        seconds = time.perf_counter() - start
+        text, memory = compiled.as_text(), compiled.memory_analysis()
+        counted = compiled.cost_analysis()
+        exchanged: dict[str, tuple[int, int]] = {}
+        for each in collectives(text):
+            number, size = exchanged.get(each.kind, (0, 0))
+            exchanged[each.kind] = (number + 1, size + each.size)
+        grown = memory.output_size_in_bytes - memory.alias_size_in_bytes
+        return Cost(
+            name=phase.name,
+            interval=phase.interval,
+            steady=phase.stop is None,
+            batch=count,
+            held=held,
+            temp=memory.temp_size_in_bytes + max(grown, 0),
+            flops=counted.get("flops", 0.0),
+            passes=passes(text, exact=self.chip.float32_passes),
+            accessed=counted.get("bytes accessed", 0.0),
+            exchanged=exchanged,
+            compile_s=seconds,
+        )
+
+
+def largest_batch(few: Cost, many: Cost, chip: Chip) -> int:
+    """Pictures that fit a chip, on the line through two compiles of the hungriest phase."""
+    slope = (many.temp - few.temp) / (many.batch - few.batch)
+    if slope <= 0:
+        return 0
+    return max(int(few.batch + (chip.memory - few.peak) // slope), 0)
+
+
+def step_seconds(costs: Iterable[Cost], chip: Chip) -> float:
+    """Least seconds of a step in the long run, phases weighted by how often they run."""
+    return sum(cost.bound(chip)[1] / cost.interval for cost in costs if cost.steady)
+
+
+HEADER = ("phase", "every", "held GiB", "temp GiB", "TFLOP", "passes", "GB moved", "exchanged",
+          "compute ms", "memory ms", "links ms", "bound by", "compiled in s")  # fmt: skip
+
+
+def _row(cost: Cost, chip: Chip) -> tuple[str, ...]:
+    """A phase as text, under `HEADER`."""
+    times = cost.times(chip)
+    exchanged = ", ".join(
+        f"{number} {kind} {size / 1e6:.0f} MB" for kind, (number, size) in cost.exchanged.items()
+    )
+    return (
+        cost.name,
+        str(cost.interval),
+        f"{cost.held / GIB:.2f}",
+        f"{cost.temp / GIB:.2f}",
+        f"{cost.flops / 1e12:.2f}",
+        f"{cost.passes:.1f}",
+        f"{cost.accessed / 1e9:.1f}",
+        exchanged or "none",
+        *(f"{1e3 * times[name]:.1f}" for name in ("compute", "memory", "links")),
+        cost.bound(chip)[0],
+        f"{cost.compile_s:.0f}",
+    )
+
+
+def _table(rows: Iterable[Sequence[str]]) -> str:
+    """Rows as a Markdown table, the first one its heads."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * len(HEADER), *lines[1:]])
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is compiled."""
+
+    topology: str = "v5e:16x16"
+    count: int = 0  # Pictures on each chip; 0 for the recipe's share.
+    precision: str = ""  # In place of the recipe's; "" for that.
+    level: int = 1  # Of optimisation.
+    fit: bool = True  # Whether the hungriest phase is compiled twice, for the largest batch.
+
+
+def report(path: pathlib.Path, options: Options) -> str:
+    """A section of Markdown on one recipe."""
+    recipe, chip = load_recipe(path), chip_of(options.topology)
+    if options.precision:
+        recipe = dataclasses.replace(recipe, precision=options.precision)
+    mesh = open_pod(options.topology)
+    count = options.count or batch_per_chip(recipe, mesh.size)
+    compiler = Compiler(recipe, mesh, chip, level=options.level)
+    costs = compiler.costs(count)
+    rate = count * mesh.size / step_seconds(costs, chip)
+    lines = [
+        f"## {recipe.name}, {recipe.precision}, {count} a chip of {options.topology}\n",
+        _table([HEADER, *(_row(cost, chip) for cost in costs)]),
+        f"\nAt the peaks: {rate:,.0f} pictures a second, {rate / mesh.size:.1f} a chip.",
+    ]
+    hungriest = max(costs, key=lambda cost: cost.temp)
+    fits = "fits" if hungriest.peak <= chip.memory else "does not fit"
+    lines.append(
+        f"Peak memory {hungriest.peak / GIB:.2f} GiB in {hungriest.name}: {fits} "
+        f"{chip.memory / GIB:.1f} GiB."
+    )
+    if options.fit:
+        twice = compiler.costs(2 * count, [hungriest.name])[0]
+        most = largest_batch(hungriest, twice, chip)
+        lines.append(f"Largest batch a chip, on a line through {count} and {2 * count}: {most}.")
+    return "\n".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pods", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", type=pathlib.Path, help="a recipe, configs/NAME.py")
+    what.add_argument("--all", action="store_true", help="all recipes of published size")
+    parser.add_argument("--topology", default="v5e:16x16", help="such as v5e:16x16")
+    parser.add_argument("--batch-per-chip", type=int, default=0, metavar="N")
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="")
+    parser.add_argument("--level", type=int, choices=(0, 1, 2, 3), default=1, help="optimisation")
+    parser.add_argument("--no-fit", action="store_true", help="leaves out the largest batch")
+    parser.add_argument("--out", type=pathlib.Path, help="file to write besides")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Compiles and prints; the exit status is 2 after an error that the user can mend."""
+    parsed = _parser().parse_args(arguments)
+    jax.config.update("jax_platforms", "cpu")
+    paths = [parsed.config]
+    if parsed.all:
+        paths = sorted(p for p in CONFIGS.glob("*.py") if not p.name.startswith("faces64"))
+    options = Options(
+        topology=parsed.topology,
+        count=parsed.batch_per_chip,
+        precision=parsed.precision,
+        level=parsed.level,
+        fit=not parsed.no_fit,
+    )
+    sections = []
+    try:
+        for path in paths:
+            sections.append(report(path, options))
+            print(sections[-1], flush=True)
+            if parsed.out:
+                parsed.out.write_text("\n\n".join(sections) + "\n")
+    except SfeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

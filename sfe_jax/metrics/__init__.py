@@ -1,0 +1,1 @@
+"""Floor 4: how good pictures are, as functions of arrays."""
