@@ -29,8 +29,8 @@ def get_config() -> Recipe:
                 perceptual_network="features",
                 identity_network="features",
             ),
-            progressive_start=16_000,
-            progressive_every=4_000,
+            progressive_start=12_000,
+            progressive_every=3_000,
             discriminator_learning_rate=2e-4,
         ),
         weights=(FEATURES, GENERATOR),
@@ -38,6 +38,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,
         schedule=Schedule(
-            total=100_000, log=2_000, show=20_000, save=10_000, evaluate=20_000, evaluated=256
+            total=64_000, log=2_000, show=16_000, save=8_000, evaluate=16_000, evaluated=256
         ),
     )
