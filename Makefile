@@ -47,7 +47,7 @@ test-newest: ## The tests under Python 3.13 and the newest JAX, where they are f
 RUNS := runs
 FACES := sfe_jax/weights/faces64.safetensors
 link = $(RUNS)/faces64_$(1)/faces64_$(1).safetensors
-LINKS := $(foreach name,features gan psp e4e inverter editor,$(call link,$(name)))
+LINKS := $(foreach name,features gan e4e inverter editor,$(call link,$(name)))
 DIRECTIONS := $(RUNS)/faces64_directions.safetensors
 ATTRIBUTES := smile glasses hair_colour hair_length skin_tone age yaw beard makeup lighting
 
@@ -56,7 +56,7 @@ train-faces: $(VENV)/installed $(FACES) ## Trains the bundled networks; goes on 
 $(LINKS):
 	$(BIN)/python train.py --config=configs/$(basename $(@F)).py --workdir=$(@D)
 
-$(call link,psp) $(call link,e4e) $(call link,inverter): $(call link,features) $(call link,gan)
+$(call link,e4e) $(call link,inverter): $(call link,features) $(call link,gan)
 $(call link,editor): $(DIRECTIONS) $(call link,e4e) $(call link,inverter)
 
 $(DIRECTIONS): $(call link,features) $(call link,gan)
@@ -65,7 +65,7 @@ $(DIRECTIONS): $(call link,features) $(call link,gan)
 
 $(FACES): $(LINKS) $(DIRECTIONS)
 	$(BIN)/python -m convert_weights $(LINKS) $(DIRECTIONS) \
-		--only generator features e4e psp inverter feature_editor -o $@
+		--only generator features e4e inverter feature_editor --half -o $@
 
 golden: $(VENV)/installed ## Parity with the originals, on the reference vectors in SHARED.
 	$(BIN)/python -m tests.golden $(SHARED)/golden

@@ -1,7 +1,7 @@
 """Trains a network of the method from a recipe.
 
     python train.py --config=configs/faces64_gan.py --workdir=runs/faces64_gan
-    python train.py --config=configs/ffhq1024_gan.py --config.batch_size=256 --workdir=gs://x/run
+    python train.py --config=configs/ffhq1024_gan.py --config.batch_size=256
 
 Every field of a recipe can be set on the command line. A run goes on from the newest checkpoint in
 its folder; SIGTERM and Ctrl-C save one first. On several hosts, start the same command on each.

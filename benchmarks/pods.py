@@ -1,8 +1,9 @@
 """Compiles every phase of a recipe for a pod that is not there, and states what bounds it.
 
-Nothing runs and no weights are needed: networks are shapes. Needs the `tpu` extra (libtpu). The batch is
-the recipe's, or the least multiple of the chips. FLOPs and bytes are the compiler's count for one chip;
-times are those figures over the chip's peaks, so that a step takes at least the longest of the three.
+Nothing runs and no weights are needed: networks are shapes. Needs the `tpu` extra (libtpu). The
+batch is the recipe's, or the least multiple of the chips. FLOPs and bytes are the compiler's count
+for one chip; times are those figures over the chip's peaks, so that a step takes at least the
+longest of the three. Compiling takes minutes a phase on a slow machine.
 
     python -m benchmarks.pods --config=configs/ffhq1024_editor.py --topology=v5e:16x16
     python -m benchmarks.pods --all --out benchmarks/PODS.md
@@ -126,11 +127,10 @@ class Compiler:
         recipe: Any of `configs/`.
         mesh: From `open_pod`.
         chip: Of the pod.
-        level: Of optimisation, 0 to 3; the higher the longer it takes.
     """
 
-    def __init__(self, recipe: Recipe, mesh: Mesh, chip: Chip, *, level: int):
-        self.recipe, self.mesh, self.chip, self.level = recipe, mesh, chip, level
+    def __init__(self, recipe: Recipe, mesh: Mesh, chip: Chip):
+        self.recipe, self.mesh, self.chip = recipe, mesh, chip
 
     def _programs(self, count: int) -> Programs:
         """The phases for `count` pictures on each chip."""
@@ -152,8 +152,9 @@ class Compiler:
 
     def _cost(self, phase: Phase, lowered: Any, *, held: int, count: int) -> Cost:
         start = time.perf_counter()
-        compiled = lowered.compile(compiler_options={"optimization_level": self.level})
+        compiled = lowered.compile()
         seconds = time.perf_counter() - start
+        print(f"{phase.name}: compiled in {seconds:.0f} s", file=sys.stderr, flush=True)
         text, memory = compiled.as_text(), compiled.memory_analysis()
         counted = compiled.cost_analysis()
         exchanged: dict[str, tuple[int, int]] = {}
@@ -227,7 +228,6 @@ class Options:
     topology: str = "v5e:16x16"
     count: int = 0  # Pictures on each chip; 0 for the recipe's share.
     precision: str = ""  # In place of the recipe's; "" for that.
-    level: int = 1  # Of optimisation.
     fit: bool = True  # Whether the hungriest phase is compiled twice, for the largest batch.
 
 
@@ -238,7 +238,7 @@ def report(path: pathlib.Path, options: Options) -> str:
         recipe = dataclasses.replace(recipe, precision=options.precision)
     mesh = open_pod(options.topology)
     count = options.count or batch_per_chip(recipe, mesh.size)
-    compiler = Compiler(recipe, mesh, chip, level=options.level)
+    compiler = Compiler(recipe, mesh, chip)
     costs = compiler.costs(count)
     rate = count * mesh.size / step_seconds(costs, chip)
     lines = [
@@ -267,7 +267,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--topology", default="v5e:16x16", help="such as v5e:16x16")
     parser.add_argument("--batch-per-chip", type=int, default=0, metavar="N")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="")
-    parser.add_argument("--level", type=int, choices=(0, 1, 2, 3), default=1, help="optimisation")
+    parser.add_argument(
+        "--level", choices=("O0", "O1", "O2", "O3"), default="O1", help="of XLA's optimisation"
+    )
     parser.add_argument("--no-fit", action="store_true", help="leaves out the largest batch")
     parser.add_argument("--out", type=pathlib.Path, help="file to write besides")
     return parser
@@ -277,6 +279,7 @@ def main(arguments: Sequence[str]) -> int:
     """Compiles and prints; the exit status is 2 after an error that the user can mend."""
     parsed = _parser().parse_args(arguments)
     jax.config.update("jax_platforms", "cpu")
+    jax.config.update("jax_optimization_level", parsed.level)
     paths = [parsed.config]
     if parsed.all:
         paths = sorted(p for p in CONFIGS.glob("*.py") if not p.name.startswith("faces64"))
@@ -284,7 +287,6 @@ def main(arguments: Sequence[str]) -> int:
         topology=parsed.topology,
         count=parsed.batch_per_chip,
         precision=parsed.precision,
-        level=parsed.level,
         fit=not parsed.no_fit,
     )
     sections = []

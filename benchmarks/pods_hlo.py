@@ -1,4 +1,4 @@
-"""Reads an optimised XLA program as text: what chips tell each other, and how exact its products are.
+"""Reads an optimised XLA program as text: what chips send, and how exact its products are.
 
 An operation inside a loop counts once.
 """

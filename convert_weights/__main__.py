@@ -45,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--only", nargs="+", metavar="ROLE", help="networks to keep, such as generator e4e"
     )
+    parser.add_argument(
+        "--half", action="store_true", help="write networks as float16, in half the space"
+    )
     parser.add_argument("--inspect", action="store_true", help="only print what the files hold")
     return parser
 
@@ -112,7 +115,7 @@ def _convert(options: argparse.Namespace) -> None:
     if options.only:
         networks = {role: bundle.network(role) for role in options.only}
         bundle = dataclasses.replace(bundle, networks=networks)
-    save_bundle(options.out, bundle)
+    save_bundle(options.out, bundle, half=options.half)
     size = options.out.stat().st_size / 2**20
     print(f"wrote {options.out} ({size:.1f} MiB) with {_held(bundle)}")
 

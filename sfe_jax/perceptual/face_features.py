@@ -1,7 +1,7 @@
-"""A small network that knows procedural faces: their attributes, who it is, and how alike they look.
+"""A small network that knows procedural faces: attributes, identity, and how alike they look.
 
-In the domain of procedural faces it stands where LPIPS, ArcFace and Inception stand for photographs.
-It is trained by `training.features`.
+In the domain of procedural faces it stands where LPIPS, ArcFace and Inception stand for
+photographs. It is trained by `training.features`.
 """
 
 from typing import TypedDict

@@ -249,8 +249,29 @@ def save_tensors(
         raise WeightsError(f"{path}: cannot be written ({reason}); choose another name") from error
 
 
-def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
+def _halve(name: str, value: Any) -> np.ndarray:
+    """An array as float16.
+
+    Raises:
+        WeightsError: If a number is too large for it.
+    """
+    with np.errstate(over="ignore"):  # Answered below, by name.
+        half = np.asarray(value).astype(np.float16)
+    if not np.isfinite(half).all():
+        raise WeightsError(
+            f"{name}: holds numbers that float16 cannot; write the bundle in full precision"
+        )
+    return half
+
+
+def save_bundle(path: str | pathlib.Path, bundle: Bundle, *, half: bool = False) -> None:
     """Writes a bundle, whole or not at all.
+
+    Args:
+        path: Of the file.
+        bundle: What it will hold.
+        half: Whether networks are written as float16, in half the space; they are float32 again
+            when read, with three digits kept.
 
     Raises:
         WeightsError: If a network's arrays do not fit its module, or the folder is not writable.
@@ -260,6 +281,8 @@ def save_bundle(path: str | pathlib.Path, bundle: Bundle) -> None:
     for role, network in bundle.networks.items():
         flat = flatten(network.variables)
         check_variables(network.module, flat, f"{path}: {role}")
+        if half:
+            flat = {name: _halve(f"{role}/{name}", value) for name, value in flat.items()}
         tensors |= {f"{role}/{name}": value for name, value in flat.items()}
     architectures = {
         role: describe_architecture(network.module) for role, network in bundle.networks.items()
@@ -311,6 +334,11 @@ def is_bundle(path: str | pathlib.Path) -> bool:
     return True
 
 
+def _to_device(array: np.ndarray) -> jax.Array:
+    """An array as networks want it: float32, also where a file holds halves."""
+    return jnp.asarray(array, jnp.float32 if array.dtype == np.float16 else None)
+
+
 def load_bundle(path: str | pathlib.Path) -> Bundle:
     """Reads a bundle.
 
@@ -339,7 +367,7 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
             if name.startswith(prefix)
         }
         check_variables(module, flat, f"{path}: {role}")
-        variables = jax.tree.map(jnp.asarray, unflatten(flat))
+        variables = jax.tree.map(_to_device, unflatten(flat))
         networks[role] = Network(module, variables)
     directions = {
         name.removeprefix("directions/"): value

@@ -1,12 +1,14 @@
 """Training of SFE's second phase: the Feature Editor, on pairs that e4e makes.
 
-An edited photograph has no truth. But e4e's inversion of it is a picture whose edit can be made by
-the generator: the Inverter inverts that picture, and the Feature Editor learns to move the Inverter's
-feature so that the generator shows e4e's edit. Real pictures with a zero difference keep the detail.
+An edited photograph has no truth. But e4e's inversion of it is a picture whose edit can be made
+by the generator: the Inverter inverts that picture, and the Feature Editor learns to move the
+Inverter's feature so that the generator shows e4e's edit. Real pictures with a zero difference
+keep the detail.
 
-Where we differ from the original: frozen networks stay frozen (there, batch statistics of the Inverter
-and of e4e move on); every sample has an edit of its own (there, one for the batch); the Feature Editor
-sees both kinds of samples as one batch; edited real pictures (`disc_edits`, empty there) are left out.
+Where we differ from the original: frozen networks stay frozen (there, batch statistics of the
+Inverter and of e4e move on); every sample has an edit of its own (there, one for the batch); the
+Feature Editor sees both kinds of samples as one batch; edited real pictures (`disc_edits`, empty
+there) are left out.
 
 Source: SFE (arXiv:2406.10601), section 3.3; StyleFeatureEditor runners/training_runners.py.
 """

@@ -1,7 +1,7 @@
 """Training of the network that knows procedural faces: their attributes, and who it is.
 
-Every batch holds two pictures of each person, with attributes of their own; a picture must be nearer
-to the other one of its person than to everybody else's.
+Every batch holds two pictures of each person, with attributes of their own; a picture must be
+nearer to the other one of its person than to everybody else's.
 
 Source: of the identity loss, SimCLR (arXiv:2002.05709), equation 1.
 """

@@ -2,9 +2,10 @@
 
 Four phases a step: the generator, lazily its path lengths, the discriminator, lazily its R1.
 
-Where we differ from the original: each network has one moving state of Adam, as there, but gradients
-that are not finite stop the run instead of being set to 0; the average code is moved once a step;
-groups of the minibatch statistic are of neighbours, so that they stay on one device.
+Where we differ from the original: each network has one moving state of Adam, as there, but
+gradients that are not finite stop the run instead of being set to 0; the average code is moved
+once a step; groups of the minibatch statistic are of neighbours, so that they stay on one
+device.
 
 Source: StyleGAN2 (arXiv:1912.04958); ADA (arXiv:2006.06676); stylegan2-ada-pytorch,
 training/training_loop.py and training/loss.py.

@@ -1,11 +1,11 @@
 """Training of SFE's first phase: the Inverter, which predicts codes of W+ and a feature.
 
-Every picture is made twice, from codes and feature, and from the codes alone, so that the codes stay
-worth editing. The feature takes the place of the generator's own gradually.
+Every picture is made twice, from codes and feature, and from the codes alone, so that the codes
+stay worth editing. The feature takes the place of the generator's own gradually.
 
 Where the paper and the original code differ (learning rate 2e-4 or 1e-4, adversarial start after
-14,000 or 45,000 steps, norm of the feature or its distance from the generator's own), this follows
-the code. The generator is frozen; in the original it gathers slopes that are never used.
+14,000 or 45,000 steps, norm of the feature or its distance from the generator's own), this
+follows the code. The generator is frozen; in the original it gathers slopes that are never used.
 
 Source: SFE (arXiv:2406.10601), section 3.2; StyleFeatureEditor runners/training_runners.py.
 """

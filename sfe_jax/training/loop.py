@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.checkpoints import Best, Checkpoints
-from sfe_jax.core.errors import TrainingError
+from sfe_jax.core.errors import OptionError, TrainingError
 from sfe_jax.core.images import to_uint8
 from sfe_jax.core.types import Array
 from sfe_jax.parallel.mesh import data_shard, global_batch, needs_blocking, replicated
@@ -159,7 +159,7 @@ class Programs:
         self.abstract = jax.eval_shape(method.init, key)
         self.places = shardings(mesh, self.abstract, rules=rules)
         self.frozen_places = shardings(mesh, method.frozen, rules=rules)
-        self._phases = [self._compile(i, phase) for i, phase in enumerate(method.phases)]
+        self.phases = [(p, self._compile(i, p)) for i, p in enumerate(method.phases)]
         self.show = jax.jit(method.show, out_shardings=replicated(mesh))
         self.evaluate = jax.jit(method.evaluate, out_shardings=replicated(mesh))
         self.finite = jax.jit(_finite, out_shardings=replicated(mesh))
@@ -177,8 +177,7 @@ class Programs:
         """Every phase, lowered for a batch of `jax.ShapeDtypeStruct`; nothing runs."""
         state = with_shardings(self.abstract, self.places)
         frozen = with_shardings(self.method.frozen, self.frozen_places)
-        phases = zip(self.method.phases, self._phases, strict=True)
-        return {p.name: program.lower(state, frozen, batch, self._key) for p, program in phases}
+        return {p.name: run.lower(state, frozen, batch, self._key) for p, run in self.phases}
 
     def init(self) -> TrainState:
         """The state before the first step, born sharded."""
@@ -193,9 +192,9 @@ class Programs:
     ) -> tuple[TrainState, Scalars]:
         """One step: the phases that are due, in order."""
         scalars: Scalars = {}
-        for phase, program in zip(self.method.phases, self._phases, strict=True):
+        for phase, run in self.phases:
             if phase.is_due(step, images):
-                state, more = program(state, frozen, batch, self._key)
+                state, more = run(state, frozen, batch, self._key)
                 scalars |= more
         return state._replace(step=state.step + 1), scalars
 
@@ -397,8 +396,13 @@ def fit(
 
     Raises:
         TrainingError: If a scalar or an array of the state is not finite.
-        OptionError: If `workdir` holds a run of another recipe.
+        OptionError: If `workdir` is not local, or holds a run of another recipe.
     """
+    if "://" in os.fspath(workdir):
+        raise OptionError(
+            f"{workdir}: is not a local folder; required is one that all processes share, such as "
+            "a mounted bucket"
+        )
     workdir = pathlib.Path(workdir)
     programs = Programs(method, mesh, rules=rules, key=jax.random.key(recipe.seed))
     best = Best(recipe.best, recipe.best_is) if recipe.best else None

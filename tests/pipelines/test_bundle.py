@@ -2,6 +2,8 @@ import json
 import os
 import pickle
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors
@@ -265,3 +267,26 @@ def test_loading_lists_all_faults_together(tmp_path):
 def test_a_missing_role_is_named_with_those_that_are_there():
     with pytest.raises(WeightsError, match=r"no 'e4e' in this bundle; it holds feature_editor"):
         tiny().network("e4e")
+
+
+def test_halved_bundle_is_read_as_float32(small_bundle, tmp_path):
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    save_bundle(whole, small_bundle)
+    save_bundle(half, small_bundle, half=True)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    read = load_bundle(half).network("e4e").variables
+    for have, want in zip(
+        jax.tree.leaves(read),
+        jax.tree.leaves(small_bundle.network("e4e").variables),
+        strict=True,
+    ):
+        assert have.dtype == jnp.float32
+        np.testing.assert_allclose(have, want, rtol=1e-3, atol=1e-6)
+
+
+def test_numbers_beyond_float16_are_not_halved(small_bundle, tmp_path):
+    network = small_bundle.network("e4e")
+    large = jax.tree.map(lambda x: x + 1e6, network.variables)
+    bundle = Bundle({"e4e": Network(network.module, large)})
+    with pytest.raises(WeightsError, match="holds numbers that float16 cannot"):
+        save_bundle(tmp_path / "half.safetensors", bundle, half=True)

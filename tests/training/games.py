@@ -1,6 +1,7 @@
 """A GAN of 8x8 pictures, and its programs."""
 
 import contextlib
+from dataclasses import dataclass
 from unittest import mock
 
 import jax
@@ -10,13 +11,16 @@ from jax.sharding import PartitionSpec
 
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.parallel.mesh import global_batch
 from sfe_jax.training import gan
 from sfe_jax.training.gan import Gan, GanOptions
 from sfe_jax.training.loop import Programs
+from sfe_jax.training.method import TrainState
 from tests.training.toys import quick
 
 CHANNELS = (8, 4)  # At 4 and 8.
-SIZE, Z, W = 8, 6, 8
+SIZE, Z, W, ROWS = 8, 6, 8, 4
+KEY = jax.random.key(0)
 
 RULES = (
     (
@@ -30,7 +34,7 @@ RULES = (
 def game(*, batch_size, labels=0, initial=None, channels=CHANNELS, **options):
     """A GAN."""
     shared = {"channels": channels, "c_dim": labels}
-    generator = Generator(z_dim=Z, w_dim=W, mapping_layers=1, **shared)
+    generator = Generator(z_dim=Z, w_dim=W, mapping_layers=1, use_noise=False, **shared)
     discriminator = Discriminator(mapping_layers=1, neighbours=True, **shared)
     settings = GanOptions(**options)
     return Gan(generator, discriminator, batch_size, settings, initial)
@@ -55,25 +59,25 @@ class Turn:
     scalars: dict
 
 
-def play(method, mesh, *, state, steps):
+def play(method, mesh, *, state, steps=2):
     """Trains for some steps from a state, phase by phase; gives turns, and where the state lies."""
     programs = Programs(method, mesh, rules=RULES, key=KEY)
     state, turns = jax.tree.map(jax.device_put, state, programs.places), []
     for step in range(steps):
         batch = global_batch(mesh, pictures(method.batch_size, seed=step))
-        for phase in programs.due(step, images=step * method.batch_size):
-            before = jax.device_get(state)
-            state, scalars = programs.run(phase, state, {}, batch)
-            jax.block_until_ready(state)
-            turns.append(
-                Turn(step, phase.name, before, *map(jax.device_get, (state, scalars)))
-            )
+        for phase, run in programs.phases:
+            if phase.is_due(step, step * method.batch_size):
+                before = jax.device_get(state)
+                state, scalars = jax.block_until_ready(run(state, {}, batch, KEY))
+                after = jax.device_get((state, scalars))
+                turns.append(Turn(step, phase.name, before, *after))
         state = state._replace(step=state.step + 1)
     return turns, programs.places
 
 
-def programs(method, mesh):
-    return Programs(method, mesh, rules=RULES, key=jax.random.key(0))
+def phase_key(step, index):
+    """The key that the loop gives to the phase of this number."""
+    return jax.random.fold_in(jax.random.fold_in(KEY, step), index)
 
 
 def pictures(count, seed=0, labels=0):

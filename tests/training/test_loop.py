@@ -10,6 +10,7 @@ from PIL import Image
 from sfe_jax.checkpoints import Checkpoints
 from sfe_jax.core.errors import OptionError, TrainingError
 from sfe_jax.parallel.mesh import make_mesh
+from sfe_jax.training import loop
 from sfe_jax.training.loop import Interruption, Pending, local_batch_size, tile
 from tests.training.toys import (
     BATCH,
@@ -315,3 +316,9 @@ def test_grid_of_colours_keeps_them_where_they_are():
 
 def test_one_process_reads_the_whole_batch():
     assert local_batch_size(toy_recipe(batch_size=24), make_mesh()) == 24
+
+
+def test_batch_that_processes_do_not_share_evenly_is_refused(monkeypatch):
+    monkeypatch.setattr(loop, "data_shard", lambda mesh: (0, 3))
+    with pytest.raises(TrainingError, match="`batch_size` is 8; required is a multiple of the 3"):
+        local_batch_size(toy_recipe(), make_mesh())

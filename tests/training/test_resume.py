@@ -15,7 +15,6 @@ from sfe_jax.training.start import PlacedBatches
 from tests.data.pictures import noise, png, write_folder
 from tests.training.toys import (
     BATCH,
-    SIDE,
     Pictures,
     ToyOptions,
     assert_same_runs,
@@ -40,22 +39,6 @@ class Stopping:
             signal.raise_signal(signal.SIGTERM)
         self._read += 1
         return next(self._data)
-
-    def get_state(self):
-        return self._data.get_state()
-
-    def set_state(self, state):
-        self._data.set_state(state)
-
-
-class Corners:
-    """The first channel of the upper left corners of other data."""
-
-    def __init__(self, data):
-        self._data = data
-
-    def __next__(self):
-        return {"image": next(self._data)["image"][:, :SIDE, :SIDE, :1]}
 
     def get_state(self):
         return self._data.get_state()
@@ -119,7 +102,7 @@ def source(tmp_path_factory):
 def test_run_over_files_goes_on_with_the_next_picture(tmp_path, source, threads):
     def data():
         found = batches(source, batch_size=BATCH, seed=3, mirror=True, threads=threads)
-        return Corners(PlacedBatches(found, one_device()))
+        return PlacedBatches(found, one_device())
 
     run(tmp_path / "whole", RECIPE, data=data())
     for at in (2, 3):  # Stopped after 3 steps, and after 4 more.
@@ -135,7 +118,7 @@ def test_run_over_drawn_faces_goes_on_with_the_next_face(tmp_path):
 
     def data():
         stream.set_state({"step": 0})
-        return Corners(stream)
+        return stream
 
     run(tmp_path / "whole", RECIPE, data=data())
     run(tmp_path / "parts", RECIPE, data=Stopping(data(), 4))

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from unittest import mock
 
@@ -15,7 +16,7 @@ from sfe_jax.checkpoints import Checkpoints
 from sfe_jax.core.trees import apply
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.optim.ema import update_ema
-from sfe_jax.parallel.mesh import global_batch, make_mesh, replicated
+from sfe_jax.parallel.mesh import data_shard, global_batch, make_mesh, replicated
 from sfe_jax.parallel.sharding import with_shardings
 from sfe_jax.pipelines.bundle import Bundle, Network, load_bundle
 from sfe_jax.training.loop import fit
@@ -33,7 +34,7 @@ RULES = ((r"/kernel$", lambda shape: PartitionSpec(None, "model" if shape[-1] > 
 
 @dataclass(frozen=True)
 class Toy:
-    """A network that learns the brightness of pictures from noisy ones."""
+    """A network that learns the brightness of pictures' corners from noisy ones."""
 
     options: "ToyOptions"
 
@@ -43,7 +44,7 @@ class Toy:
 
     @property
     def frozen(self):
-        return {"target": {"params": {"gain": jnp.float32(0.5)}}}
+        return {"target": {"params": {"gain": jnp.full((1, 1), 0.5)}}}
 
     @property
     def _trainer(self):
@@ -65,7 +66,7 @@ class Toy:
         )
 
     def _loss(self, frozen, variables, batch, noise):
-        image = as_float(batch["image"]).reshape(-1, WIDTH)
+        image = as_float(batch["image"])[:, :SIDE, :SIDE, 0].reshape(-1, WIDTH)
         target = frozen["target"]["params"]["gain"] * jnp.mean(image, axis=1, keepdims=True)
         return jnp.mean(jnp.square(apply(self.module, variables, image + noise) - target))
 
@@ -121,21 +122,26 @@ class ToyOptions:
         return Toy(self)
 
 
+def _placed(mesh, seed, count):
+    """Random pictures of one channel, of which each process gives its part."""
+    levels = np.random.default_rng(seed).integers(0, 256, (count, SIDE, SIDE, 1))
+    index, parts = data_shard(mesh)
+    return {"image": np.split(levels.astype(np.uint8), parts)[index]}
+
+
 @dataclass
 class Pictures:
     """Random pictures, each batch from its number; `before` is called with it."""
 
     mesh: jax.sharding.Mesh
-    before: object = None
+    before: Callable[[int], None] = lambda at: None
     at: int = 0
     batch: int = BATCH
 
     def __next__(self):
-        if self.before is not None:
-            self.before(self.at)
-        levels = np.random.default_rng(self.at).integers(0, 256, (self.batch, SIDE, SIDE, 1))
+        self.before(self.at)
         self.at += 1
-        return global_batch(self.mesh, {"image": levels.astype(np.uint8)})
+        return global_batch(self.mesh, _placed(self.mesh, self.at, self.batch))
 
     def get_state(self):
         return {"at": self.at}
@@ -148,10 +154,10 @@ class Pictures:
 class Unseen:
     """Two batches of unseen pictures."""
 
+    mesh: jax.sharding.Mesh
+
     def __iter__(self):
-        for seed in (1000, 1001):
-            levels = np.random.default_rng(seed).integers(0, 256, (BATCH, SIDE, SIDE, 1))
-            yield {"image": levels.astype(np.uint8)}
+        return (_placed(self.mesh, seed, BATCH) for seed in (1000, 1001))
 
 
 def one_device():
@@ -175,7 +181,7 @@ def quick():
         yield
 
 
-def run(workdir, recipe=None, *, method=None, mesh=None, data=None, before=None, rules=RULES):
+def run(workdir, recipe=None, *, method=None, mesh=None, data=None, before=lambda at: None):
     """Trains in `workdir`; gives the path of the bundle."""
     recipe = recipe or toy_recipe()
     mesh = mesh or one_device()
@@ -185,10 +191,10 @@ def run(workdir, recipe=None, *, method=None, mesh=None, data=None, before=None,
             method or Toy(recipe.method),
             data=data or Pictures(mesh, before=before, batch=recipe.batch_size),
             examples=next(Pictures(mesh)),
-            evaluation=Unseen(),
+            evaluation=Unseen(mesh),
             mesh=mesh,
             workdir=workdir,
-            rules=rules,
+            rules=RULES,
         )
 
 

@@ -1,0 +1,89 @@
+"""The pods benchmark: its arithmetic, and a real compile where libtpu is installed."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.pods import Cost, batch_per_chip, largest_batch, main, step_seconds
+from benchmarks.pods_chips import Chip, chip_of
+from benchmarks.pods_weights import CONFIGS, load_recipe
+from sfe_jax.core.errors import OptionError
+
+CHIP = Chip("toy", flops=100.0, memory=1000.0, bandwidth=10.0, link=1.0, float32_passes=6)
+
+COST = Cost(
+    name="phase",
+    interval=4,
+    steady=True,
+    batch=2,
+    held=100,
+    temp=200,
+    flops=300.0,
+    passes=2.0,
+    accessed=40.0,
+    exchanged={"all-reduce": (1, 1), "all-gather": (2, 3)},
+    compile_s=0.0,
+)
+
+
+def test_times_are_figures_over_peaks():
+    assert COST.times(CHIP) == {"compute": 6.0, "memory": 4.0, "links": 5.0}
+
+
+def test_phase_is_bound_by_its_longest_time():
+    assert COST.bound(CHIP) == ("compute", 6.0)
+
+
+def test_step_weighs_phases_by_how_often_they_run():
+    assert step_seconds([COST, replace(COST, interval=1)], CHIP) == 6.0 / 4 + 6.0
+
+
+def test_step_leaves_out_phases_that_stop():
+    assert step_seconds([COST, replace(COST, steady=False)], CHIP) == 6.0 / 4
+
+
+def test_largest_batch_lies_on_the_line_through_two_compiles():
+    twice = replace(COST, batch=4, temp=300)  # 50 bytes a picture above 100 and 100 held.
+    assert largest_batch(COST, twice, CHIP) == (1000 - 100 - 100) // 50
+
+
+def test_largest_batch_is_none_where_memory_is_too_small():
+    twice = replace(COST, batch=4, temp=300)
+    assert largest_batch(COST, twice, replace(CHIP, memory=150.0)) == 0
+
+
+def test_batch_per_chip_is_at_least_one_where_chips_outnumber_it():
+    recipe = load_recipe(CONFIGS / "ffhq1024_editor.py")
+    assert batch_per_chip(recipe, 256) == 1
+    assert batch_per_chip(recipe, 4) == 2
+
+
+def test_unknown_chip_is_refused():
+    with pytest.raises(OptionError, match="known are"):
+        chip_of("v99:2x2")
+
+
+def test_missing_recipe_is_refused_in_one_line(capsys):
+    assert main(["--config=configs/none.py"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu is not installed")
+def test_generator_step_compiles_for_a_pod_that_is_not_there():
+    arguments = ["--config=configs/faces64_gan.py", "--topology=v5e:2x2", "--level=O0", "--no-fit"]
+    result = subprocess.run(  # In a process of its own: libtpu is loaded once and keeps its lock.
+        [sys.executable, "-m", "benchmarks.pods", *arguments, "--precision=bfloat16"],
+        cwd=CONFIGS.parent,
+        env=os.environ | {"JAX_PLATFORMS": "cpu", "ALLOW_MULTIPLE_LIBTPU_LOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=1_500,
+    )
+    assert "all-reduce" in result.stdout
+    assert "fits" in result.stdout
