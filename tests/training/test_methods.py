@@ -188,7 +188,9 @@ def test_equal_pictures_cost_nothing(setting):
 def test_criteria_are_the_weighted_sum_of_their_terms(setting):
     options = replace(FEATURES, l2=2.0, perceptual=0.5, identity=0.25)
     criteria, frozen = build_criteria(options, setting)
-    value, terms = jit(lambda *a: criteria(*a))(frozen, draw(2, 64, 64, 3), draw(2, 64, 64, 3, seed=1))
+    value, terms = jit(lambda *a: criteria(*a))(
+        frozen, draw(2, 64, 64, 3), draw(2, 64, 64, 3, seed=1)
+    )
     wanted = 2 * terms["loss/l2"] + terms["loss/perceptual"] / 2 + terms["loss/identity"] / 4
     np.testing.assert_allclose(value, wanted, rtol=1e-6)
 
