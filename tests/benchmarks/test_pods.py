@@ -76,7 +76,7 @@ def test_missing_recipe_is_refused_in_one_line(capsys):
 @pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu is not installed")
 def test_generator_step_compiles_for_a_pod_that_is_not_there():
     arguments = ["--config=configs/faces64_gan.py", "--topology=v5e:2x2", "--level=O0", "--no-fit"]
-    result = subprocess.run(  # In a process of its own: libtpu is loaded once and keeps its lock.
+    result = subprocess.run(
         [sys.executable, "-m", "benchmarks.pods", *arguments, "--precision=bfloat16"],
         cwd=CONFIGS.parent,
         env=os.environ | {"JAX_PLATFORMS": "cpu", "ALLOW_MULTIPLE_LIBTPU_LOAD": "1"},

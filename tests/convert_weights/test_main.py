@@ -327,9 +327,7 @@ def test_help_answers_without_importing_jax():
         "try: runpy.run_module('convert_weights', run_name='__main__')\n"
         "except SystemExit: sys.exit('jax' in sys.modules)"
     )
-    run = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60
-    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, timeout=60)
     assert run.returncode == 0, run.stderr.decode()
 
 

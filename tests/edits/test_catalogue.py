@@ -222,5 +222,5 @@ def test_catalogue_is_imported_without_jax():
         "import sys, sfe_jax.edits.catalogue, sfe_jax.edits.parsing, sfe_jax.edits.files;"
         "sys.exit('jax' in sys.modules)"
     )
-    finished = subprocess.run([sys.executable, "-c", program], check=False)  # noqa: S603
+    finished = subprocess.run([sys.executable, "-c", program], check=False)
     assert finished.returncode == 0

@@ -16,7 +16,7 @@ def program(name, *arguments, devices=1, **environment):
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         **{key: str(value) for key, value in environment.items()},
     }
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [sys.executable, "-m", f"tests.training.{name}", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, **settings},

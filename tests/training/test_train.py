@@ -128,7 +128,7 @@ def test_second_ctrl_c_leaves_no_traceback(train, config, monkeypatch):
 
 
 def test_error_of_the_program_is_one_line_and_a_status(tmp_path, config):
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), config, "--config.nothing=3"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
