@@ -65,7 +65,7 @@ $(DIRECTIONS): $(call link,features) $(call link,gan)
 
 $(FACES): $(LINKS) $(DIRECTIONS)
 	$(BIN)/python -m convert_weights $(LINKS) $(DIRECTIONS) \
-		--only generator features e4e inverter feature_editor --half -o $@
+		--only generator discriminator features e4e inverter feature_editor --half -o $@
 
 golden: $(VENV)/installed ## Parity with the originals, on the reference vectors in SHARED.
 	$(BIN)/python -m tests.golden $(SHARED)/golden

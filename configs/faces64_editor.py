@@ -37,6 +37,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,
         schedule=Schedule(
-            total=48_000, log=2_000, show=16_000, save=8_000, evaluate=16_000, evaluated=256
+            total=24_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
         ),
     )

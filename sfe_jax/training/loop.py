@@ -378,7 +378,7 @@ def fit(
     mesh: Any,
     workdir: str | os.PathLike[str],
     rules: Rules = WIDE_KERNELS,
-) -> pathlib.Path:
+) -> pathlib.Path | None:
     """Trains, from the newest checkpoint in `workdir` or from the beginning.
 
     Args:
@@ -392,7 +392,8 @@ def fit(
         rules: How parameters are divided among the devices of the axis `model`.
 
     Returns:
-        The bundle of trained networks; written at the end, and when the run is asked to stop.
+        The bundle of trained networks, or None if the run was asked to stop before its end: a
+        bundle in `workdir` says that it is done.
 
     Raises:
         TrainingError: If a scalar or an array of the state is not finite.
@@ -432,6 +433,8 @@ def fit(
         )
         state = _loop(run, state, start)
         path = workdir / f"{recipe.name}.safetensors"
+        if int(state.step) < every.total:
+            return None
         release(method.bundle(state), path)
         report.say(f"{recipe.name}: weights in {path}")
     return path

@@ -207,7 +207,7 @@ def describe_run(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
-def train(recipe: Recipe, workdir: str | os.PathLike[str]) -> pathlib.Path:
+def train(recipe: Recipe, workdir: str | os.PathLike[str]) -> pathlib.Path | None:
     """Trains from a recipe, or goes on.
 
     Args:
@@ -215,7 +215,7 @@ def train(recipe: Recipe, workdir: str | os.PathLike[str]) -> pathlib.Path:
         workdir: Folder of the run.
 
     Returns:
-        The bundle of trained networks.
+        The bundle of trained networks, or None if the run was asked to stop before its end.
 
     Raises:
         SfeError: If the recipe, the data or a bundle cannot be used, or a loss is not finite.

@@ -58,7 +58,8 @@ def test_newest_checkpoints_are_kept(folder):
 def test_grids_are_written_before_the_first_step_at_their_interval_and_at_the_end(folder):
     names = sorted(path.name for path in (folder / "samples").iterdir())
     assert names == [f"examples-{BATCH * step:09d}.png" for step in (0, 8, 12)]
-    assert Image.open(folder / "samples" / names[0]).size == (4 * BATCH, 4)
+    with Image.open(folder / "samples" / names[0]) as picture:
+        assert picture.size == (4 * BATCH, 4)
 
 
 def test_state_counts_the_steps_taken(folder):
