@@ -5,6 +5,7 @@ a laptop (1 x 1) to a pod the program is the same; `jax.jit` adds what devices t
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -59,6 +60,29 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def batch_sharding(mesh: Mesh) -> NamedSharding:
     """The sharding of a batch: its first axis is divided along `data`."""
     return NamedSharding(mesh, PartitionSpec(DATA))
+
+
+def spread(x: jax.Array) -> jax.Array:
+    """Divides what a program draws along `data`, as its batch is; inside `on_mesh` alone.
+
+    A draw takes nothing from the batch but its size, so that without this every device would make the
+    whole of it, and of all that follows from it.
+
+    Args:
+        x: [N, ...].
+
+    Returns:
+        `x`, divided if the mesh is known and divides N.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    if mesh.empty or x.shape[0] % mesh.shape[DATA]:
+        return x
+    return jax.lax.with_sharding_constraint(x, PartitionSpec(DATA))
+
+
+def on_mesh(mesh: Mesh) -> AbstractContextManager[Any]:
+    """Lets `spread` know the mesh while a program is traced."""
+    return jax.sharding.use_abstract_mesh(mesh.abstract_mesh)
 
 
 def _data_shards(processes: np.ndarray) -> dict[int, tuple[int, int]]:

@@ -31,6 +31,7 @@ from sfe_jax.losses.latent import (
 )
 from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
+from sfe_jax.parallel.mesh import spread
 from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.training.criteria import CriteriaOptions, build_criteria
 from sfe_jax.training.gan import map_codes
@@ -137,7 +138,7 @@ class E4e(Psp):
 
     def _real_codes(self, frozen: Frozen, count: int, key: Array) -> Array:
         """Codes [N, W] of the mapping network."""
-        z = jax.random.normal(key, (count, self.generator.z_dim))
+        z = spread(jax.random.normal(key, (count, self.generator.z_dim)))
         return map_codes(self.generator, frozen["generator"], z, None)[:, 0]
 
     def train_discriminator(

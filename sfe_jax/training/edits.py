@@ -9,7 +9,7 @@ import numpy as np
 
 from sfe_jax.core.errors import EditError
 from sfe_jax.core.types import Array
-from sfe_jax.edits.catalogue import FACES, find
+from sfe_jax.edits.catalogue import CARS, FACES, find
 from sfe_jax.edits.direction import Direction
 from sfe_jax.edits.operands import Operands, stack
 from sfe_jax.edits.prepare import operands_for
@@ -75,7 +75,7 @@ def build_edit_table(
     Raises:
         EditError: If an edit is unknown, its array is missing, or there is none.
     """
-    known = tuple({d.name: d for d in (*FACES, *setting.records)}.values())
+    known = tuple({d.name: d for d in (*FACES, *CARS, *setting.records)}.values())
     names = edits or {record.name: () for record in setting.records}
     if not names:
         raise EditError("no edits to train on; name some in the recipe, or fit directions first")

@@ -44,6 +44,7 @@ from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.layer_table import channel_table
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.optim.ema import ema_decay, update_ema
+from sfe_jax.parallel.mesh import spread
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs, load_bundle
 from sfe_jax.training.method import Batch, Frozen, Phase, Scalars, Trainer, TrainState, as_float
 from sfe_jax.training.recipe import Setting
@@ -274,10 +275,10 @@ class Gan:
         """Mixed codes W+ [N, L, W] of random z."""
         z_key, mix_key = jax.random.split(key)
         z = jax.random.normal(z_key, (2, count, self.generator.z_dim))
-        ws = map_codes(self.generator, variables, z[0], c)
+        ws = map_codes(self.generator, variables, spread(z[0]), c)
         if not self.options.mixing:
             return ws
-        other = map_codes(self.generator, variables, z[1], c)
+        other = map_codes(self.generator, variables, spread(z[1]), c)
         return mix_codes(ws, other, mix_key, probability=self.options.mixing)
 
     def _pictures(self, variables: Variables, ws: Array, key: Array) -> Array:

@@ -21,7 +21,13 @@ from sfe_jax.checkpoints import Best, Checkpoints
 from sfe_jax.core.errors import OptionError, TrainingError
 from sfe_jax.core.images import to_uint8
 from sfe_jax.core.types import Array
-from sfe_jax.parallel.mesh import data_shard, global_batch, needs_blocking, replicated
+from sfe_jax.parallel.mesh import (
+    data_shard,
+    global_batch,
+    needs_blocking,
+    on_mesh,
+    replicated,
+)
 from sfe_jax.parallel.processes import is_main_process
 from sfe_jax.parallel.sharding import WIDE_KERNELS, Rules, shardings, with_shardings
 from sfe_jax.pipelines.bundle import Bundle, Network, save_bundle
@@ -167,7 +173,8 @@ class Programs:
     def _compile(self, index: int, phase: Phase) -> Any:
         def run(state: TrainState, frozen: Frozen, batch: Batch, key: jax.Array):
             key = jax.random.fold_in(jax.random.fold_in(key, state.step), index)
-            return phase.run(state, frozen, batch, key)
+            with on_mesh(self.mesh):
+                return phase.run(state, frozen, batch, key)
 
         run.__name__ = phase.name
         out = (self.places, replicated(self.mesh))

@@ -22,7 +22,7 @@ from sfe_jax.nn.irse import DEPTHS, WIDTHS
 from sfe_jax.optim.ranger import ranger
 from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.pipelines.methods import EncoderMethod, encoder_input
-from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
+from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria, pool_to
 from sfe_jax.training.method import (
     Batch,
     Frozen,
@@ -188,7 +188,8 @@ class Psp:
     def show(self, state: TrainState, frozen: Frozen, examples: Batch) -> dict[str, Array]:
         """Pairs of picture and inversion."""
         images = as_float(examples["image"])
-        return {"inversions": columns(images, self._reconstruct(state, frozen, images))}
+        made = pool_to(self._reconstruct(state, frozen, images), images.shape[1])
+        return {"inversions": columns(images, made)}
 
     def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
         """The criteria on unseen pictures."""

@@ -202,7 +202,7 @@ def describe_run(recipe: Recipe) -> str:
     state = jax.eval_shape(method.init, jax.random.key(0))
     lines = [json.dumps(describe(recipe), indent=2)]
     for role, variables in {**state.networks, **method.frozen}.items():
-        count = parameter_overview.count_parameters(variables["params"])
+        count = int(parameter_overview.count_parameters(variables["params"]))
         lines.append(f"{role}: {count:,} parameters")
     return "\n".join(lines)
 

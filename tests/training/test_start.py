@@ -25,11 +25,11 @@ from tests.training.toys import BATCH, ToyOptions, quick, saved_steps, toy_recip
 LABELS = [[f"{index:03d}.png", index % 3] for index in range(20)]
 
 
-@dataclass
+@dataclass(unsafe_hash=True)
 class Asking(ToyOptions):
     """Options of the toy that keep what they are told of the data."""
 
-    told: list = field(default_factory=list)
+    told: list = field(default_factory=list, compare=False)
 
     def build(self, setting):
         self.told.append(setting)

@@ -1,6 +1,7 @@
 """A method, data and recipes so small that a run takes a second: for the tests of the loop."""
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from sfe_jax.optim.ema import update_ema
 from sfe_jax.parallel.mesh import data_shard, global_batch, make_mesh, replicated
 from sfe_jax.parallel.sharding import with_shardings
 from sfe_jax.pipelines.bundle import Bundle, Network, load_bundle
-from sfe_jax.training.loop import fit
+from sfe_jax.training import loop
+from sfe_jax.training.loop import Programs
 from sfe_jax.training.method import Phase, Trainer, TrainState, as_float
 from sfe_jax.training.recipe import Recipe, Schedule
 from sfe_jax.writers import LOG, read_log
@@ -109,7 +111,7 @@ class Toy:
         return Bundle({"judge": Network(self.module, state.averages["judge"])})
 
 
-@dataclass
+@dataclass(unsafe_hash=True)  # Recipes are changed before they are used, not after.
 class ToyOptions:
     learning_rate: float = 1e-2
     accumulate: int = 1
@@ -181,21 +183,29 @@ def quick():
         yield
 
 
-def run(workdir, recipe=None, *, method=None, mesh=None, data=None, before=lambda at: None):
-    """Trains in `workdir`; gives the path of the bundle."""
+@functools.cache
+def _programs(method, mesh, seed):
+    """Compiled once for all runs of the same toy, since they hold no state."""
+    return Programs(method, mesh, rules=RULES, key=jax.random.key(seed))
+
+
+def run(workdir, recipe=None, *, mesh=None, data=None, before=lambda at: None):
+    """Trains a toy in `workdir`; gives the path of the bundle."""
     recipe = recipe or toy_recipe()
     mesh = mesh or one_device()
+    method = Toy(recipe.method)
     with quick():
-        return fit(
-            recipe,
-            method or Toy(recipe.method),
-            data=data or Pictures(mesh, before=before, batch=recipe.batch_size),
-            examples=next(Pictures(mesh)),
-            evaluation=Unseen(mesh),
-            mesh=mesh,
-            workdir=workdir,
-            rules=RULES,
-        )
+        programs = _programs(method, mesh, recipe.seed)
+        with mock.patch.object(loop, "Programs", lambda *_, **__: programs):
+            return loop.fit(
+                recipe,
+                method,
+                data=data or Pictures(mesh, before=before, batch=recipe.batch_size),
+                examples=next(Pictures(mesh)),
+                evaluation=Unseen(mesh),
+                mesh=mesh,
+                workdir=workdir,
+            )
 
 
 def saved_state(workdir, method=None, *, step=None):
