@@ -182,7 +182,7 @@ def conditional():
     """The method, its state, and its phases compiled."""
     method = games.game(
         batch_size=BATCH, labels=LABELS, accumulate=2, frozen_layers=3, ema_ramp_up=0.5,
-        augmentation="adaptive", pipeline="blit", p=0.2, ada_images=ADA_IMAGES,
+        mixing=0.0, augmentation="adaptive", pipeline="blit", p=0.2, ada_images=ADA_IMAGES,
     )  # fmt: skip
     with quick():
         state = jax.jit(method.init)(games.KEY)

@@ -59,7 +59,7 @@ def draw(*shape, seed=0):
 
 
 @pytest.mark.parametrize(
-    ("step", "stage"), [(0, 0), (19, 0), (20, 1), (21, 1), (22, 2), (36, 9), (1000, 9)]
+    ("step", "stage"), [(0, 0), (19, 0), (20, 1), (21, 1), (22, 2), (32, 7), (1000, 7)]
 )
 def test_e4e_gives_rows_their_offsets_one_after_the_other(setting, step, stage):
     options = E4eOptions(**SMALL, progressive_start=160, progressive_every=16)
@@ -75,7 +75,9 @@ def test_encoder_starts_from_the_average_code_of_the_generator(setting, options)
     # Of the whole state only the average is asked for, and so computed.
     rows = jit(lambda key: method.init(key).networks[method.role]["buffers"]["w_avg"])
     w_avg = setting.network("generator").variables["buffers"]["mapping"]["w_avg"]
-    np.testing.assert_array_equal(rows(jax.random.key(0)), np.tile(w_avg, (10, 1)))
+    np.testing.assert_array_equal(
+        rows(jax.random.key(0)), np.tile(w_avg, (setting.network("generator").module.num_ws, 1))
+    )
 
 
 # Inverter.
@@ -90,8 +92,9 @@ def test_feature_replaces_gradually(setting, step, strength):
 def test_feature_is_as_wide_as_its_layer_of_the_generator(setting):
     options = InverterOptions(**SMALL, num_units=1, adversary=ALONE)
     method = options.build(setting)
+    widths = {layer.name: layer.channels for layer in method.generator.layers}
     assert method.method.feature_layer == "b16.conv1"
-    assert method.inverter.features == 32
+    assert method.inverter.features == widths["b16.conv1"]
 
 
 def test_pictures_of_codes_alone_do_not_depend_on_the_feature(setting):
@@ -127,7 +130,7 @@ def test_inverter_changes_its_program_when_the_adversary_starts(setting):
 def test_edits_are_drawn_with_strengths_of_their_own(setting):
     edits = {"smile": (-2.0, 2.0), "age": (5.0,)}
     generator = setting.network("generator").module
-    arrays = {**setting.directions, "interfacegan/age": np.ones((1, 32), np.float32)}
+    arrays = {**setting.directions, "interfacegan/age": np.ones((1, generator.w_dim), np.float32)}
     table = build_edit_table(edits, replace(setting, directions=arrays), generator)
     operands, strength = jit(table.draw, static_argnums=1)(jax.random.key(0), 64)
     ages = np.isclose(operands.shift, table.operands.shift[1]).all(axis=(1, 2))

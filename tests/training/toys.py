@@ -196,7 +196,7 @@ def run(workdir, recipe=None, *, mesh=None, data=None, before=lambda at: None):
     method = Toy(recipe.method)
     with quick():
         programs = _programs(method, mesh, recipe.seed)
-        with mock.patch.object(loop, "Programs", lambda *_, **__: programs):
+        with mock.patch.object(loop, "Programs", return_value=programs):
             return loop.fit(
                 recipe,
                 method,
