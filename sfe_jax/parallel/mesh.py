@@ -65,7 +65,7 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
 def spread(x: jax.Array) -> jax.Array:
     """Divides what a program draws along `data`, as its batch is; inside `on_mesh` alone.
 
-    A draw takes nothing from the batch but its size, so that without this every device would make the
+    A draw takes nothing from the batch but its size: without this, every device would make the
     whole of it, and of all that follows from it.
 
     Args:

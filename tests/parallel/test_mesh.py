@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.sharding import AxisType
@@ -11,7 +12,9 @@ from sfe_jax.parallel.mesh import (
     global_batch,
     make_mesh,
     needs_blocking,
+    on_mesh,
     replicated,
+    spread,
 )
 
 
@@ -96,3 +99,19 @@ def test_blocking_is_needed_on_several_cpu_devices_before_jax_0_12(
     mesh = make_mesh(devices=jax.devices()[:devices])
     monkeypatch.setattr(jax, "__version_info__", version)
     assert needs_blocking(mesh) is needed
+
+
+def test_draws_are_divided_along_data_on_a_mesh():
+    mesh = make_mesh(data=4, model=2)
+
+    def draw(x):
+        with on_mesh(mesh):
+            return spread(x + 1)
+
+    out = jax.jit(draw)(jax.device_put(jnp.zeros((8, 3)), replicated(mesh)))
+    assert out.sharding.shard_shape(out.shape) == (2, 3)
+
+
+def test_draws_stay_whole_where_no_mesh_is_known():
+    x = jnp.zeros((8, 3))
+    assert spread(x) is x
