@@ -7,9 +7,10 @@ VENV := .venv
 NEWEST_VENV := .venv-newest
 BIN := $(VENV)/bin
 SHARED ?= ../shared
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile # Each has memory of its own.
 CHECKED := sfe_jax convert_weights benchmarks configs tests train.py
 
-.PHONY: help edit test test-slow test-newest golden train-faces format bench clean
+.PHONY: help edit test test-slow test-newest golden train-faces table-faces format bench clean
 
 help: ## Lists the commands.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,7 +31,7 @@ test: $(VENV)/installed ## Format, lint, types and tests.
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q $(PARALLEL)
 
 test-slow: $(VENV)/installed ## Full-size networks too; needs 16 GiB of memory.
 	$(BIN)/python -m pytest -q -m slow --timeout 1800
@@ -39,7 +40,7 @@ test-newest: ## The tests under Python 3.13 and the newest JAX, where they are f
 	@test -n "$(NEWEST)" || { echo "no python3.13 here; call make test-newest NEWEST=/path"; exit 1; }
 	test -d $(NEWEST_VENV) || $(NEWEST) -m venv $(NEWEST_VENV)
 	$(NEWEST_VENV)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager pip -e '.[dev]'
-	$(NEWEST_VENV)/bin/python -m pytest -q
+	$(NEWEST_VENV)/bin/python -m pytest -q $(PARALLEL)
 
 # The chain of small networks. Each link is a file; a link that was stopped goes on from its last
 # checkpoint, and one that is done is not repeated.
@@ -53,7 +54,7 @@ ATTRIBUTES := smile glasses hair_colour hair_length skin_tone age yaw beard make
 
 train-faces: $(VENV)/installed $(FACES) ## Trains the bundled networks; goes on where it was stopped.
 
-$(LINKS):
+$(LINKS) $(call link,psp):
 	$(BIN)/python train.py --config=configs/$(basename $(@F)).py --workdir=$(@D)
 
 $(call link,e4e) $(call link,inverter): $(call link,features) $(call link,gan)
@@ -66,6 +67,12 @@ $(DIRECTIONS): $(call link,features) $(call link,gan)
 $(FACES): $(LINKS) $(DIRECTIONS)
 	$(BIN)/python -m convert_weights $(LINKS) $(DIRECTIONS) \
 		--only generator discriminator features e4e inverter feature_editor --half -o $@
+
+# pSp stands in the table alone; it is trained on the bundled generator.
+
+table-faces: $(VENV)/installed $(call link,psp) ## Measures the bundled networks, and pSp, on unseen faces.
+	$(BIN)/python -m convert_weights $(FACES) $(call link,psp) -o $(RUNS)/faces64_table.safetensors
+	$(BIN)/python -m benchmarks.faces_table --weights $(RUNS)/faces64_table.safetensors
 
 golden: $(VENV)/installed ## Parity with the originals, on the reference vectors in SHARED.
 	$(BIN)/python -m tests.golden $(SHARED)/golden

@@ -24,7 +24,8 @@ def get_config() -> Recipe:
     return Recipe(
         name="faces64_editor",
         method=FeatureEditorOptions(
-            num_units=3,
+            num_units=4,
+            linear_start=True,
             learning_rate=2e-3,
             edits={},
             criteria=CriteriaOptions(

@@ -2,8 +2,8 @@
 
     python train.py --config=configs/faces64_inverter.py --workdir=runs/faces64_inverter
 
-The feature is b16.conv1, a quarter of the picture's side, as b64.conv1 is for 256x256 inputs. No
-adversary plays: at this size its weight of 0.01 is not worth its time.
+The feature is b32.conv1: at 16 the generator has too few channels to keep detail. No adversary
+plays: at this size its weight of 0.01 is not worth its time.
 """
 
 from sfe_jax.training.adversary import AdversaryOptions
@@ -22,8 +22,10 @@ def get_config() -> Recipe:
         method=InverterOptions(
             input_size=64,
             depths=(1, 1, 2, 1),
-            widths=(16, 32, 64, 96),
+            widths=(16, 32, 48, 96),
+            strides=(2, 1, 1, 2),
             num_units=3,
+            linear_start=True,
             learning_rate=2e-3,
             feature_ramp=8_000,
             criteria=CriteriaOptions(

@@ -1,4 +1,4 @@
-"""pSp for the procedural faces, to compare with: a link of `make train-faces`.
+"""pSp for the procedural faces, on the bundled generator: trained by `make table-faces`.
 
     python train.py --config=configs/faces64_psp.py --workdir=runs/faces64_psp
 
@@ -10,8 +10,7 @@ from sfe_jax.training.criteria import CriteriaOptions
 from sfe_jax.training.psp import PspOptions
 from sfe_jax.training.recipe import DataOptions, Recipe, Schedule
 
-FEATURES = "runs/faces64_features/faces64_features.safetensors"
-GENERATOR = "runs/faces64_gan/faces64_gan.safetensors"
+WEIGHTS = ("sfe_jax/weights/faces64.safetensors",)
 
 
 def get_config() -> Recipe:
@@ -30,7 +29,7 @@ def get_config() -> Recipe:
                 identity_network="features",
             ),
         ),
-        weights=(FEATURES, GENERATOR),
+        weights=WEIGHTS,
         data=DataOptions(source="faces", resolution=64, count=40_000),
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,

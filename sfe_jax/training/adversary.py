@@ -5,7 +5,8 @@ Source: SFE (arXiv:2406.10601), section 3.2; StyleFeatureEditor training/losses.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 import jax.numpy as jnp
 import optax
@@ -116,6 +117,45 @@ class Adversary:
             Phase("discriminator", train, start=start),
             Phase("r1", regularize, self.options.r1_interval, start=start),
         )
+
+
+class Train(Protocol):
+    """A step of a network in training that an adversary may judge."""
+
+    def __call__(
+        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array, *, judged: bool
+    ) -> tuple[TrainState, Scalars]:
+        """Takes the step; `judged` by the adversary too."""
+        ...
+
+
+def phases_with(
+    adversary: Adversary | None, name: str, train: Train, fakes: Fakes
+) -> tuple[Phase, ...]:
+    """The phase `name`, and from the adversary's start on, the judged one and the adversary's.
+
+    Args:
+        adversary: None if there is none.
+        name: Of the phase.
+        train: Its step.
+        fakes: What the adversary judges.
+    """
+    alone = partial(train, judged=False)
+    if adversary is None:
+        return (Phase(name, alone),)
+    start = adversary.options.start
+    return (
+        Phase(name, alone, stop=start),
+        Phase(f"{name}_against_adversary", partial(train, judged=True), start=start),
+        *adversary.phases(fakes),
+    )
+
+
+def networks_with(adversary: Adversary | None, state: TrainState) -> dict[str, Network]:
+    """The adversary's network as it is released; empty if there is none."""
+    if adversary is None:
+        return {}
+    return {"discriminator": Network(adversary.module, state.networks["discriminator"])}
 
 
 def build_adversary(options: AdversaryOptions, setting: Setting) -> Adversary | None:

@@ -110,6 +110,11 @@ class Criteria:
             add("perceptual_crop", options.perceptual_crop, distance)
         return total, scalars
 
+    def figures(self, frozen: Frozen, images: Array, target: Array) -> Scalars:
+        """The weighted sum as "loss", and its terms: what evaluation reports."""
+        value, scalars = self(frozen, images, target)
+        return {"loss": value, **scalars}
+
 
 def resize_for(role: str, images: Array) -> Array:
     """Pictures at the size that a network of identity reads: 256 for ArcFace."""

@@ -22,11 +22,17 @@ import jax.numpy as jnp
 
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
-from sfe_jax.models.feature_editor import FeatureFuser
+from sfe_jax.models.feature_editor import FeatureFuser, linear_start
 from sfe_jax.optim.ranger import ranger
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs
 from sfe_jax.pipelines.methods import Inversion, SfeMethod, edited_styles, join_styles, layer_styles
-from sfe_jax.training.adversary import Adversary, AdversaryOptions, build_adversary
+from sfe_jax.training.adversary import (
+    Adversary,
+    AdversaryOptions,
+    build_adversary,
+    networks_with,
+    phases_with,
+)
 from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
 from sfe_jax.training.edits import SFE_EDITS, EditTable, build_edit_table
 from sfe_jax.training.method import (
@@ -47,6 +53,7 @@ class FeatureEditorOptions:
     """Size of the Feature Editor and how it is trained."""
 
     num_units: int = 5  # Residual units.
+    linear_start: bool = False  # Begin as feature minus difference; not in the paper.
     learning_rate: float = 1e-4  # Of Ranger.
     accumulate: int = 1  # Parts of a batch.
     edits: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(SFE_EDITS))
@@ -109,19 +116,15 @@ class FeatureEditorTraining:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """The Feature Editor; from a given count of images on with an adversary."""
-        if self.adversary is None:
-            return (Phase("feature_editor", self.train_alone),)
-        start = self.adversary.options.start
-        return (
-            Phase("feature_editor", self.train_alone, stop=start),
-            Phase("feature_editor_against_adversary", self.train_against_adversary, start=start),
-            *self.adversary.phases(self._fakes),
-        )
+        return phases_with(self.adversary, "feature_editor", self.train, self._fakes)
 
     def init(self, key: Array) -> TrainState:
-        """A random Feature Editor."""
+        """A random Feature Editor, or one that begins as feature minus difference."""
         inputs = [jnp.zeros(x.shape, x.dtype) for x in example_inputs(self._editor)]
         variables = self._editor.init(key, *inputs)
+        if self.options.linear_start:
+            params = linear_start(variables["params"], first=1.0, second=-1.0)
+            variables = {**variables, "params": params}
         state = TrainState(
             step=jnp.zeros((), jnp.int32),
             networks={"feature_editor": variables},
@@ -175,9 +178,10 @@ class FeatureEditorTraining:
         lower = method.lower(weights, styles)
         return method.upper(weights, styles, lower, feature), moved["batch_stats"]
 
-    def _train(
+    def train(
         self, state: TrainState, frozen: Frozen, batch: Batch, key: Array, *, judged: bool
     ) -> tuple[TrainState, Scalars]:
+        """Moves the Feature Editor; `judged` by the discriminator too."""
         variables = state.networks["feature_editor"]
 
         def loss(params: Any, stats: Any, part: Batch, key: Array):
@@ -198,22 +202,7 @@ class FeatureEditorTraining:
                 value, scalars = value + opinion, {**scalars, **more}
             return value, (stats, {"loss/feature_editor": value, **scalars})
 
-        stats = variables["batch_stats"]
-        state, stats, scalars = self._trainer.update(state, loss, stats, batch, key)
-        moved = {**state.networks["feature_editor"], "batch_stats": stats}
-        return state._replace(networks={**state.networks, "feature_editor": moved}), scalars
-
-    def train_alone(
-        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
-    ) -> tuple[TrainState, Scalars]:
-        """Moves the Feature Editor without an adversary."""
-        return self._train(state, frozen, batch, key, judged=False)
-
-    def train_against_adversary(
-        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
-    ) -> tuple[TrainState, Scalars]:
-        """Moves the Feature Editor, judged by the discriminator too."""
-        return self._train(state, frozen, batch, key, judged=True)
+        return self._trainer.update_normalised(state, loss, batch, key)
 
     def _variables(self, state: TrainState, frozen: Frozen) -> dict[str, Variables]:
         return {**frozen, "feature_editor": state.networks["feature_editor"]}
@@ -249,14 +238,9 @@ class FeatureEditorTraining:
     def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
         """The criteria of inversions of unseen pictures."""
         images = as_float(batch["image"])
-        value, scalars = self.criteria(frozen, self._reconstruct(state, frozen, images), images)
-        return {"loss": value, **scalars}
+        return self.criteria.figures(frozen, self._reconstruct(state, frozen, images), images)
 
     def bundle(self, state: TrainState) -> Bundle:
         """The Feature Editor, and the discriminator if one was trained."""
-        editor = Network(self._editor, state.networks["feature_editor"])
-        networks = {"feature_editor": editor}
-        if self.adversary is not None:
-            judge = Network(self.adversary.module, state.networks["discriminator"])
-            networks["discriminator"] = judge
-        return Bundle(networks)
+        trained = Network(self._editor, state.networks["feature_editor"])
+        return Bundle({"feature_editor": trained, **networks_with(self.adversary, state)})

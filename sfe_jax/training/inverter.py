@@ -20,13 +20,20 @@ import jax.numpy as jnp
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.losses.reconstruction import feature_loss
+from sfe_jax.models.feature_editor import linear_start
 from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.stylegan2 import Generator, SynthesisState
 from sfe_jax.nn.irse import DEPTHS, WIDTHS
 from sfe_jax.optim.ranger import ranger
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs
 from sfe_jax.pipelines.methods import InverterMethod, join_styles, layer_styles
-from sfe_jax.training.adversary import Adversary, AdversaryOptions, build_adversary
+from sfe_jax.training.adversary import (
+    Adversary,
+    AdversaryOptions,
+    build_adversary,
+    networks_with,
+    phases_with,
+)
 from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
 from sfe_jax.training.method import (
     Batch,
@@ -50,6 +57,7 @@ class InverterOptions:
     widths: tuple[int, ...] = WIDTHS  # Channels per stage.
     strides: tuple[int, ...] = (2, 2, 1, 2)  # Of each stage's first unit.
     num_units: int = 5  # Residual units of the fuser.
+    linear_start: bool = False  # The fuser begins as the sum; not in the paper.
     learning_rate: float = 1e-4  # Of Ranger.
     accumulate: int = 1  # Parts of a batch.
     feature_weight: float = 0.01  # Of the distance between fused and own feature.
@@ -120,14 +128,7 @@ class InverterTraining:
     @property
     def phases(self) -> tuple[Phase, ...]:
         """The Inverter; from a given count of images on with an adversary."""
-        if self.adversary is None:
-            return (Phase("inverter", self.train_alone),)
-        start = self.adversary.options.start
-        return (
-            Phase("inverter", self.train_alone, stop=start),
-            Phase("inverter_against_adversary", self.train_against_adversary, start=start),
-            *self.adversary.phases(self._fakes),
-        )
+        return phases_with(self.adversary, "inverter", self.train, self._fakes)
 
     def init(self, key: Array) -> TrainState:
         """Random Inverter; the average code is the generator's."""
@@ -136,7 +137,10 @@ class InverterTraining:
         w_avg = self.frozen["generator"]["buffers"]["mapping"]["w_avg"]
         rows = (self.inverter.num_styles, self.inverter.w_dim)
         buffers = {"backbone": {"w_avg": jnp.broadcast_to(w_avg, rows)}}
-        variables = {**variables, "buffers": buffers}
+        params = variables["params"]
+        if self.options.linear_start:
+            params = {**params, "fuser": linear_start(params["fuser"], first=1.0, second=1.0)}
+        variables = {**variables, "params": params, "buffers": buffers}
         state = TrainState(
             step=jnp.zeros((), jnp.int32),
             networks={"inverter": variables},
@@ -188,9 +192,10 @@ class InverterTraining:
         seen = (step * self.batch_size).astype(jnp.float32)
         return jnp.minimum(seen / self.options.feature_ramp, 1.0)
 
-    def _train(
+    def train(
         self, state: TrainState, frozen: Frozen, batch: Batch, key: Array, *, judged: bool
     ) -> tuple[TrainState, Scalars]:
+        """Moves the Inverter; `judged` by the discriminator too."""
         options, variables = self.options, state.networks["inverter"]
         strength = self._strength(state.step)
 
@@ -209,22 +214,7 @@ class InverterTraining:
                 value, scalars = value + opinion, {**scalars, **more}
             return value, (reading.stats, {"loss/inverter": value, **scalars})
 
-        stats = variables["batch_stats"]
-        state, stats, scalars = self._trainer.update(state, loss, stats, batch, key)
-        moved = {**state.networks["inverter"], "batch_stats": stats}
-        return state._replace(networks={**state.networks, "inverter": moved}), scalars
-
-    def train_alone(
-        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
-    ) -> tuple[TrainState, Scalars]:
-        """Moves the Inverter without an adversary."""
-        return self._train(state, frozen, batch, key, judged=False)
-
-    def train_against_adversary(
-        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
-    ) -> tuple[TrainState, Scalars]:
-        """Moves the Inverter, judged by the discriminator too."""
-        return self._train(state, frozen, batch, key, judged=True)
+        return self._trainer.update_normalised(state, loss, batch, key)
 
     def _fakes(self, state: TrainState, frozen: Frozen, batch: Batch, key: Array) -> Array:
         """Both kinds of pictures that the Inverter makes of a batch."""
@@ -245,16 +235,12 @@ class InverterTraining:
     def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
         """The criteria on unseen pictures."""
         images = as_float(batch["image"])
-        value, scalars = self.criteria(frozen, self._reconstruct(state, frozen, images), images)
-        return {"loss": value, **scalars}
+        return self.criteria.figures(frozen, self._reconstruct(state, frozen, images), images)
 
     def bundle(self, state: TrainState) -> Bundle:
         """The Inverter, and the discriminator if one was trained."""
-        networks = {"inverter": Network(self.inverter, state.networks["inverter"])}
-        if self.adversary is not None:
-            judge = Network(self.adversary.module, state.networks["discriminator"])
-            networks["discriminator"] = judge
-        return Bundle(networks)
+        trained = Network(self.inverter, state.networks["inverter"])
+        return Bundle({"inverter": trained, **networks_with(self.adversary, state)})
 
 
 def _part(stats: Variables, name: str) -> dict[str, Any]:

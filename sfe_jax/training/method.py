@@ -167,6 +167,15 @@ class Trainer:
         )
         return state, carry, scalars
 
+    def update_normalised(
+        self, state: TrainState, loss: Loss, batch: Batch, key: Array
+    ) -> tuple[TrainState, Scalars]:
+        """Takes one step of a network whose loss carries its batch statistics along."""
+        stats = state.networks[self.role]["batch_stats"]
+        state, stats, scalars = self.update(state, loss, stats, batch, key)
+        moved = {**state.networks[self.role], "batch_stats": stats}
+        return state._replace(networks={**state.networks, self.role: moved}), scalars
+
 
 def columns(*images: Array, pairs: int = 4) -> Array:
     """Pictures beside each other: K arrays [N, R, R, C] -> [rows, K * pairs, R, R, C]."""

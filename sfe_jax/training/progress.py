@@ -58,7 +58,7 @@ class Report:
 
     def advance(self, images: int) -> None:
         """Moves the bar to `images`."""
-        if self._first is not None and images > self._first:
+        if images > self._first:
             pace = describe_pace(images - self._first, time.monotonic() - self._start)
             self._bar.update(self._task, completed=images, pace=pace)
 

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from sfe_jax.core.trees import apply
@@ -174,10 +173,7 @@ class Psp:
             scalars = {"loss/encoder": value, **scalars, **more}
             return value, (moved["batch_stats"], scalars)
 
-        stats = variables["batch_stats"]
-        state, stats, scalars = self._trainer.update(state, loss, stats, batch, key)
-        moved = {**state.networks[self.role], "batch_stats": stats}
-        return state._replace(networks={**state.networks, self.role: moved}), scalars
+        return self._trainer.update_normalised(state, loss, batch, key)
 
     def _reconstruct(self, state: TrainState, frozen: Frozen, images: Array) -> Array:
         """Pictures [N, R, R, 3] as users will get them."""
@@ -194,10 +190,8 @@ class Psp:
     def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
         """The criteria on unseen pictures."""
         images = as_float(batch["image"])
-        value, scalars = self.criteria(frozen, self._reconstruct(state, frozen, images), images)
-        return {"loss": value, **scalars}
+        return self.criteria.figures(frozen, self._reconstruct(state, frozen, images), images)
 
     def bundle(self, state: TrainState) -> Bundle:
         """The encoder under its role."""
-        variables = jax.tree.map(lambda x: x, state.networks[self.role])
-        return Bundle({self.role: Network(self.encoder, variables)})
+        return Bundle({self.role: Network(self.encoder, state.networks[self.role])})

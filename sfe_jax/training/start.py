@@ -12,6 +12,7 @@ import jax
 from clu import parameter_overview
 from jax.sharding import Mesh
 
+from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import OptionError
 from sfe_jax.data.face_stream import FaceStream
 from sfe_jax.data.faces_builder import FacesOptions
@@ -198,7 +199,7 @@ def build_method(recipe: Recipe, weights: Bundle, *, labels: int) -> Method:
 def describe_run(recipe: Recipe) -> str:
     """The resolved recipe and the sizes of its networks; nothing is drawn or trained."""
     check_recipe(recipe)
-    method = build_method(recipe, read_weights(recipe.weights), labels=0)
+    method = build_method(recipe, read_weights(recipe.weights), labels=label_count(recipe))
     state = jax.eval_shape(method.init, jax.random.key(0))
     lines = [json.dumps(describe(recipe), indent=2)]
     for role, variables in {**state.networks, **method.frozen}.items():
@@ -223,9 +224,7 @@ def train(recipe: Recipe, workdir: str | os.PathLike[str]) -> pathlib.Path | Non
     # Processes and mesh.
     check_recipe(recipe)
     initialize()
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(cache / "sfe_jax" / "compiled"))
+    keep_compiled()
     mesh = make_mesh(data=recipe.mesh.data, model=recipe.mesh.model)
 
     # Data and method.
