@@ -20,7 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from sfe_jax.cli.console import fail, prepare_jax
+from sfe_jax.cli.console import fail
+from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import OptionError, SfeError
 from sfe_jax.evaluation.comparing import Figure
 from sfe_jax.evaluation.faces import (
@@ -340,7 +341,7 @@ def run(arguments: argparse.Namespace) -> str:
 
 def main() -> None:
     """Runs the measurements and prints the page."""
-    prepare_jax()
+    keep_compiled()
     try:
         print(run(parse()))
     except SfeError as error:

@@ -1,18 +1,20 @@
-"""Compiles every phase of a recipe for a pod that is not there, and states what bounds it.
+"""Compiles every phase of a recipe for machines that are not there, and states what bounds it.
 
-Nothing runs and no weights are needed: networks are shapes. Needs the `tpu` extra (libtpu). The
-batch is the recipe's, or the least multiple of the chips. FLOPs and bytes are the compiler's count
-for one chip; times are those figures over the chip's peaks, so that a step takes at least the
-longest of the three. Compiling takes minutes a phase on a slow machine.
+Nothing runs and no weights are needed: networks are shapes. A target is a topology of TPUs (needs
+the `tpu` extra, libtpu) or the GPUs of one host (needs wheels that the error without them names).
+The batch is the recipe's, or the least multiple of the chips. FLOPs and bytes are those of one
+chip, counted by the compiler for TPUs and by `pods_hlo` for GPUs, whose compiler does not count;
+times are those figures over the chip's peaks, so that a step takes at least the longest of the
+three. Compiling takes minutes a phase on a slow machine.
 
     python -m benchmarks.pods --config=configs/ffhq1024_editor.py --topology=v5e:16x16
+    python -m benchmarks.pods --config=configs/ffhq1024_editor.py --target=cuda-h100x8
     python -m benchmarks.pods --all --out benchmarks/PODS.md
 """
 
 import argparse
 import dataclasses
 import math
-import os
 import pathlib
 import sys
 import time
@@ -25,11 +27,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from benchmarks.pods_chips import Chip, chip_of
-from benchmarks.pods_hlo import WIRE, collectives, passes
+from benchmarks.pods_chips import GPUS, Chip, chip_of
+from benchmarks.pods_hlo import WIRE, Program, Traffic, collectives, mean_passes, parse, products
+from benchmarks.pods_targets import CUDA_WHEELS, open_pod
 from benchmarks.pods_weights import CONFIGS, abstract_method, load_recipe
 from sfe_jax.core.errors import OptionError, SfeError
-from sfe_jax.parallel.mesh import DATA, batch_sharding, make_mesh
+from sfe_jax.parallel.mesh import DATA, batch_sharding
 from sfe_jax.parallel.sharding import WIDE_KERNELS
 from sfe_jax.training.loop import Programs
 from sfe_jax.training.method import Phase
@@ -37,9 +40,12 @@ from sfe_jax.training.recipe import Recipe
 
 GIB = 2**30
 
-QUIET = {"TPU_ACCELERATOR_TYPE": "v5litepod-8", "TPU_WORKER_HOSTNAMES": "localhost",
-         "TPU_SKIP_MDS_QUERY": "1"}  # fmt: skip
-"""Keeps libtpu from looking for the TPU that this machine does not have."""
+GPU_NOTE = (
+    "FLOPs are those of products, bytes those that kernels read and write; memory is without what "
+    "cuDNN works in, which is chosen where the program runs. JAX takes three quarters of a GPU "
+    "unless `XLA_PYTHON_CLIENT_MEM_FRACTION` says otherwise."
+)
+"""What the figures of a GPU leave out."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +58,9 @@ class Cost:
     batch: int  # Pictures on the chip.
     held: int  # Bytes of state and frozen networks.
     temp: int  # Bytes besides, at most at one time.
-    flops: float  # By the compiler.
+    flops: float  # Additions and multiplications.
     passes: float  # bfloat16 products for one product.
-    accessed: float  # Bytes read and written, by the compiler.
+    accessed: float  # Bytes read and written.
     exchanged: dict[str, tuple[int, int]]  # Kind of exchange -> how many, bytes of whole arrays.
     compile_s: float  # Seconds of the compiler.
 
@@ -77,27 +83,6 @@ class Cost:
         return max(self.times(chip).items(), key=lambda item: item[1])
 
 
-def open_pod(topology: str) -> Mesh:
-    """A mesh of the chips of a topology such as "v5e:16x16", all along `data`.
-
-    Raises:
-        OptionError: If libtpu is missing, or there is no such topology.
-    """
-    from jax.experimental import topologies
-
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    try:
-        description = topologies.get_topology_desc(platform="tpu", topology_name=topology)
-    except Exception as error:  # libtpu raises what it likes.
-        reason = str(error).partition("\n")[0]
-        raise OptionError(
-            f"topology {topology!r} cannot be opened ({reason}); required are a name such as "
-            "v5e:16x16 and the extra `tpu`, pip install -e '.[tpu]'"
-        ) from error
-    return make_mesh(devices=description.devices)
-
-
 def batch_per_chip(recipe: Recipe, chips: int) -> int:
     """Pictures of each chip: a share of the recipe's batch, or one."""
     return max(recipe.batch_size // chips, 1)
@@ -118,6 +103,15 @@ def _bytes_per_chip(tree: Any, places: Any) -> int:
         places,
     )
     return sum(jax.tree.leaves(sizes))
+
+
+def _exchanged(program: Program) -> dict[str, tuple[int, int]]:
+    """Kind of exchange -> how many, bytes of whole arrays."""
+    exchanged: dict[str, tuple[int, int]] = {}
+    for each in collectives(program):
+        number, size = exchanged.get(each.kind, (0, 0))
+        exchanged[each.kind] = (number + 1, size + each.size)
+    return exchanged
 
 
 class Compiler:
@@ -150,17 +144,33 @@ class Compiler:
             if phase.stop != 0 and (not names or phase.name in names)
         ]
 
+    def _compiled(self, phase: Phase, lowered: Any) -> Any:
+        """A phase, compiled."""
+        try:
+            return lowered.compile()
+        except jax.errors.JaxRuntimeError as error:
+            if "PTX" not in str(error):
+                raise
+            raise OptionError(
+                f"phase {phase.name!r} cannot be compiled for {self.chip.name} without the "
+                f"assembler ptxas of CUDA; required is its package, {CUDA_WHEELS}"
+            ) from error
+
+    def _work(self, compiled: Any, program: Program) -> tuple[float, float]:
+        """FLOPs, and bytes read and written."""
+        if self.chip in GPUS:
+            flops = sum(product.flops for product in products(program))
+            return flops, Traffic(program).total()
+        counted = compiled.cost_analysis()
+        return counted.get("flops", 0.0), counted.get("bytes accessed", 0.0)
+
     def _cost(self, phase: Phase, lowered: Any, *, held: int, count: int) -> Cost:
         start = time.perf_counter()
-        compiled = lowered.compile()
+        compiled = self._compiled(phase, lowered)
         seconds = time.perf_counter() - start
         print(f"{phase.name}: compiled in {seconds:.0f} s", file=sys.stderr, flush=True)
-        text, memory = compiled.as_text(), compiled.memory_analysis()
-        counted = compiled.cost_analysis()
-        exchanged: dict[str, tuple[int, int]] = {}
-        for each in collectives(text):
-            number, size = exchanged.get(each.kind, (0, 0))
-            exchanged[each.kind] = (number + 1, size + each.size)
+        program, memory = parse(compiled.as_text()), compiled.memory_analysis()
+        flops, accessed = self._work(compiled, program)
         grown = memory.output_size_in_bytes - memory.alias_size_in_bytes
         return Cost(
             name=phase.name,
@@ -169,10 +179,10 @@ class Compiler:
             batch=count,
             held=held,
             temp=memory.temp_size_in_bytes + max(grown, 0),
-            flops=counted.get("flops", 0.0),
-            passes=passes(text, exact=self.chip.float32_passes),
-            accessed=counted.get("bytes accessed", 0.0),
-            exchanged=exchanged,
+            flops=flops,
+            passes=mean_passes(products(program), self.chip.passes),
+            accessed=accessed,
+            exchanged=_exchanged(program),
             compile_s=seconds,
         )
 
@@ -225,7 +235,7 @@ def _table(rows: Iterable[Sequence[str]]) -> str:
 class Options:
     """What is compiled."""
 
-    topology: str = "v5e:16x16"
+    target: str = "v5e:16x16"
     count: int = 0  # Pictures on each chip; 0 for the recipe's share.
     precision: str = ""  # In place of the recipe's; "" for that.
     fit: bool = True  # Whether the hungriest phase is compiled twice, for the largest batch.
@@ -233,16 +243,16 @@ class Options:
 
 def report(path: pathlib.Path, options: Options) -> str:
     """A section of Markdown on one recipe."""
-    recipe, chip = load_recipe(path), chip_of(options.topology)
+    recipe, chip = load_recipe(path), chip_of(options.target)
     if options.precision:
         recipe = dataclasses.replace(recipe, precision=options.precision)
-    mesh = open_pod(options.topology)
+    mesh = open_pod(options.target)
     count = options.count or batch_per_chip(recipe, mesh.size)
     compiler = Compiler(recipe, mesh, chip)
     costs = compiler.costs(count)
     rate = count * mesh.size / step_seconds(costs, chip)
     lines = [
-        f"## {recipe.name}, {recipe.precision}, {count} a chip of {options.topology}\n",
+        f"## {recipe.name}, {recipe.precision}, {count} a chip of {options.target}\n",
         _table([HEADER, *(_row(cost, chip) for cost in costs)]),
         f"\nAt the peaks: {rate:,.0f} pictures a second, {rate / mesh.size:.1f} a chip.",
     ]
@@ -256,6 +266,8 @@ def report(path: pathlib.Path, options: Options) -> str:
         twice = compiler.costs(2 * count, [hungriest.name])[0]
         most = largest_batch(hungriest, twice, chip)
         lines.append(f"Largest batch a chip, on a line through {count} and {2 * count}: {most}.")
+    if chip in GPUS:
+        lines.append(GPU_NOTE)
     return "\n".join(lines)
 
 
@@ -264,7 +276,9 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--config", type=pathlib.Path, help="a recipe, configs/NAME.py")
     what.add_argument("--all", action="store_true", help="all recipes of published size")
-    parser.add_argument("--topology", default="v5e:16x16", help="such as v5e:16x16")
+    parser.add_argument(
+        "--target", "--topology", default="v5e:16x16", help="such as v5e:16x16 or cuda-h100x8"
+    )
     parser.add_argument("--batch-per-chip", type=int, default=0, metavar="N")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="")
     parser.add_argument(
@@ -284,7 +298,7 @@ def main(arguments: Sequence[str]) -> int:
     if parsed.all:
         paths = sorted(p for p in CONFIGS.glob("*.py") if not p.name.startswith("faces64"))
     options = Options(
-        topology=parsed.topology,
+        target=parsed.target,
         count=parsed.batch_per_chip,
         precision=parsed.precision,
         fit=not parsed.no_fit,

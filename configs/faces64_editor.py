@@ -38,6 +38,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,
         schedule=Schedule(
-            total=24_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
+            total=64_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
         ),
     )

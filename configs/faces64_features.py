@@ -19,6 +19,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=64,
         schedule=Schedule(
-            total=320_000, log=6_400, show=96_000, save=32_000, evaluate=32_000, evaluated=1_024
+            total=256_000, log=6_400, show=64_000, save=32_000, evaluate=32_000, evaluated=1_024
         ),
     )

@@ -31,5 +31,5 @@ def get_config() -> Recipe:
         ),
         data=DataOptions(source="faces", resolution=64, count=40_000),
         batch_size=16,
-        schedule=Schedule(total=400_000, log=4_000, show=20_000, save=10_000),
+        schedule=Schedule(total=300_000, log=4_000, show=20_000, save=10_000),
     )

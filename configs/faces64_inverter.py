@@ -27,6 +27,7 @@ def get_config() -> Recipe:
             num_units=3,
             linear_start=True,
             learning_rate=2e-3,
+            decay=(40_000, 56_000),
             feature_ramp=8_000,
             criteria=CriteriaOptions(
                 size=64, perceptual_network="features", identity_network="features"
@@ -38,6 +39,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,
         schedule=Schedule(
-            total=32_000, log=2_000, show=16_000, save=8_000, evaluate=16_000, evaluated=256
+            total=56_000, log=2_000, show=16_000, save=8_000, evaluate=16_000, evaluated=256
         ),
     )

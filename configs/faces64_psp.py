@@ -22,6 +22,7 @@ def get_config() -> Recipe:
             depths=(1, 1, 2, 1),
             widths=(16, 32, 64, 96),
             learning_rate=2e-3,
+            decay=(24_000, 32_000),
             criteria=CriteriaOptions(
                 size=64,
                 identity=0.1,
@@ -34,6 +35,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,
         schedule=Schedule(
-            total=40_000, log=2_000, show=16_000, save=8_000, evaluate=16_000, evaluated=256
+            total=32_000, log=2_000, show=16_000, save=8_000, evaluate=16_000, evaluated=256
         ),
     )

@@ -35,8 +35,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=pathlib.Path,
         metavar="SRC",
-        help="official files: .pt .pth .pkl .safetensors .npz, files or folders of directions, and "
-        "bundles; several make one bundle",
+        help="official files: .pt .pth .pkl .safetensors .npy .npz, files or folders of "
+        "directions, and bundles; several make one bundle",
     )
     parser.add_argument(
         "-o", "--out", type=pathlib.Path, metavar="OUT.safetensors", help="the bundle to write"

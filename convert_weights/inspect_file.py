@@ -9,6 +9,7 @@ import numpy as np
 
 from convert_weights.kinds import detect
 from sfe_jax.core.errors import WeightsError
+from sfe_jax.edits.records import recorded_directions
 from sfe_jax.pipelines.bundle import is_bundle, read_metadata
 from sfe_jax.readers import Record, init_arguments, module_tensors, read, sha256, sniff
 
@@ -45,13 +46,15 @@ def _lines(value: Any, indent: str) -> Iterator[str]:
 
 
 def _bundle_lines(path: pathlib.Path) -> Iterator[str]:
-    """A bundle of ours: its networks with their fields, and where they came from."""
+    """A bundle of ours: its networks with their fields, where they came from, fitted edits."""
     metadata = read_metadata(path)
     for role, description in json.loads(metadata["networks"]).items():
         fields = ", ".join(f"{key}={value}" for key, value in description.items() if key != "type")
         yield f"{role}: {description['type']} ({fields})"
     for source in json.loads(metadata["sources"]):
         yield f"source: {source['name']}, sha256 {source['sha256']}"
+    for fitted in recorded_directions(metadata, str(path)):
+        yield f"direction {fitted.name}: {fitted.method}, range {fitted.range}, {fitted.source}"
 
 
 def inspect_file(path: pathlib.Path) -> Iterator[str]:

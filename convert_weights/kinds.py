@@ -13,15 +13,21 @@ import numpy as np
 
 from convert_weights.assemble import convert_state
 from convert_weights.layouts import Entry, State
-from convert_weights.name_maps import encoders, lpips, stylegan2
+from convert_weights.name_maps import encoders, inception, lpips, moco, mtcnn, stylegan2, stylegan3
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.edits.direction import Direction
 from sfe_jax.ops.convolution import RESAMPLE_FILTER
 from sfe_jax.perceptual.lpips import TRUNKS, Lpips
 from sfe_jax.pipelines.bundle import Network
-from sfe_jax.readers import Record, module_attribute, module_tensors
+from sfe_jax.readers import Record, init_arguments, module_attribute, module_tensors
 
-IGNORED = (*stylegan2.IGNORED, *encoders.IGNORED, *lpips.IGNORED, "__metadata__")
+IGNORED = (
+    *stylegan2.IGNORED,
+    *stylegan3.IGNORED,
+    *encoders.IGNORED,
+    *lpips.IGNORED,
+    "__metadata__",
+)
 """Patterns of keys that networks do not need; safetensors files have the last."""
 
 
@@ -136,7 +142,8 @@ def _generator_average(content: Mapping) -> np.ndarray | None:
     return rows[0] if rows is not None and (rows == rows[0]).all() else rows
 
 
-# StyleGAN2 as NVIDIA pickles it: {"G": module, "D": module, "G_ema": module, ...}.
+# StyleGAN2 and 3 as NVIDIA pickles them: {"G": module, "D": module, "G_ema": module, ...}. The
+# discriminator of either is StyleGAN2's.
 
 
 def _is_nvidia(content: Any, key: str) -> bool:
@@ -172,14 +179,18 @@ ADA_NETWORKS = {
 """Role and converter of every network of an official pickle."""
 
 
-def _convert_ada(content: Any, where: str) -> Converted:
+def _convert_pickle(content: Any, where: str, converters: Mapping) -> dict[str, Network]:
     networks = {}
-    for name, (role, convert) in ADA_NETWORKS.items():
+    for name, (role, convert) in converters.items():
         if isinstance(content.get(name), Record):
             networks[role] = convert(content[name], f"{where}: {name}")
     if "generator" not in networks:  # Some community files keep only the raw generator.
         networks["generator"] = networks.pop("generator_training")
-    return Converted("stylegan2-ada", networks)
+    return networks
+
+
+def _convert_ada(content: Any, where: str) -> Converted:
+    return Converted("stylegan2-ada", _convert_pickle(content, where, ADA_NETWORKS))
 
 
 def _convert_ada_generator(content: Any, where: str) -> Converted:
@@ -199,9 +210,31 @@ def _convert_ada_discriminator(content: Any, where: str) -> Converted:
     )
 
 
-def _refuse_stylegan3(content: Any, where: str) -> Converted:
-    del content
-    raise WeightsError(f"{where}: a StyleGAN3 pickle; its networks are not yet supported")
+def _stylegan3_generator(record: Record, where: str) -> Network:
+    """A pickled generator, with the settings that it was made with."""
+    try:
+        settings = stylegan3.settings(init_arguments(record))
+    except WeightsError as error:
+        raise WeightsError(f"{where}: {error}") from error
+    build, entries = stylegan3.generator, stylegan3.generator_entries
+    return network(module_tensors(record), build, entries, where, **settings)
+
+
+STYLEGAN3_NETWORKS = {
+    "G_ema": ("generator", _stylegan3_generator),
+    "G": ("generator_training", _stylegan3_generator),
+    "D": ("discriminator", _ada_discriminator),
+}
+"""Role and converter of every network of an official pickle."""
+
+
+def _convert_stylegan3(content: Any, where: str) -> Converted:
+    return Converted("stylegan3", _convert_pickle(content, where, STYLEGAN3_NETWORKS))
+
+
+def _convert_stylegan3_generator(content: Any, where: str) -> Converted:
+    net = network(content, stylegan3.generator, stylegan3.generator_entries, where)
+    return Converted("stylegan3-generator", {"generator": net})
 
 
 # StyleGAN2 as rosinality writes it: {"g_ema": state, "latent_avg": [W], "g": ..., "d": ...}.
@@ -324,12 +357,43 @@ def _convert_e4e(content: Any, where: str) -> Converted:
     return Converted("e4e", networks, lacks_average=_lacks_average(content, "e4e"))
 
 
-# ArcFace: a flat state dict.
+# Networks that know faces: flat state dicts. Those of ArcFace and CurricularFace differ in the
+# latter's body without squeezes and its last norm without weights.
+
+
+def _is_curricular_face(content: Any) -> bool:
+    absent = ("output_layer.4.weight", "body.0.res_layer.5.fc1.weight")
+    given = _is_state(content, "input_layer.0.weight", "output_layer.3.weight")
+    return given and not any(key in content for key in absent)
 
 
 def _convert_arcface(content: Any, where: str) -> Converted:
     net = network(content, encoders.arcface, encoders.arcface_entries, where)
     return Converted("arcface", {"arcface": net})
+
+
+def _convert_curricular_face(content: Any, where: str) -> Converted:
+    net = network(content, encoders.curricular_face, encoders.curricular_face_entries, where)
+    return Converted("curricular-face", {"curricular_face": net})
+
+
+def _convert_mtcnn(content: Any, where: str) -> Converted:
+    net = network(content, mtcnn.mtcnn, mtcnn.mtcnn_entries, where)
+    return Converted("mtcnn", {mtcnn.ROLES[type(net.module)]: net})  # pyright: ignore
+
+
+# Networks that know pictures: FID's Inception, a flat state dict; MoCo, {"state_dict": {...}}.
+
+
+def _convert_inception(content: Any, where: str) -> Converted:
+    net = network(content, inception.inception, inception.inception_entries, where)
+    return Converted("fid-inception", {"fid_inception": net})
+
+
+def _convert_moco(content: Any, where: str) -> Converted:
+    state = moco.trunk_of(content["state_dict"])
+    net = network(state, moco.resnet, moco.resnet_entries, f"{where}: encoder_q")
+    return Converted("moco", {"moco": net})
 
 
 # LPIPS: the `lpips` package's module; or its halves, torchvision's trunk and the linear layers that
@@ -447,9 +511,9 @@ KINDS = (
     ),
     Kind(
         "stylegan3",
-        "stylegan3 pickle of StyleGAN3 (not yet converted)",
+        "stylegan3 pickle of StyleGAN3: G_ema, G and D",
         lambda c: _is_nvidia(c, "synthesis.input.freqs"),
-        _refuse_stylegan3,
+        _convert_stylegan3,
     ),
     Kind(
         "rosinality",
@@ -470,6 +534,12 @@ KINDS = (
         _convert_ada_discriminator,
     ),
     Kind(
+        "stylegan3-generator",
+        "state dict of a stylegan3 generator",
+        lambda c: _is_state(c, "synthesis.input.freqs"),
+        _convert_stylegan3_generator,
+    ),
+    Kind(
         "rosinality-generator",
         "state dict of a rosinality generator",
         lambda c: _is_state(c, "input.input", "style.1.weight"),
@@ -482,10 +552,34 @@ KINDS = (
         _convert_rosinality_discriminator,
     ),
     Kind(
+        "curricular-face",
+        "CurricularFace IR-101 (CurricularFace_Backbone.pth)",
+        _is_curricular_face,
+        _convert_curricular_face,
+    ),
+    Kind(
         "arcface",
         "ArcFace IR-SE50 (model_ir_se50.pth)",
         lambda c: _is_state(c, "input_layer.0.weight", "output_layer.3.weight"),
         _convert_arcface,
+    ),
+    Kind(
+        "mtcnn",
+        "a network of MTCNN (pnet.npy, rnet.npy or onet.npy)",
+        lambda c: _is_state(c, "features.conv1.weight", "features.prelu1.weight"),
+        _convert_mtcnn,
+    ),
+    Kind(
+        "fid-inception",
+        "Inception of FID (pt_inception-2015-12-05-6726825d.pth)",
+        lambda c: _is_state(c, "Conv2d_1a_3x3.conv.weight", "fc.bias"),
+        _convert_inception,
+    ),
+    Kind(
+        "moco",
+        "ResNet-50 of MoCo v2 (moco_v2_800ep_pretrain.pth.tar)",
+        lambda c: _inner_state(c, f"{moco.PREFIX}conv1.weight"),
+        _convert_moco,
     ),
     Kind(
         "lpips",

@@ -61,13 +61,20 @@ def flattened_dense(height: int, width: int) -> Layout:
     return Layout(to_ours, to_official)
 
 
+def running_statistics(key: str, path: str) -> list[Entry]:
+    """Mean and variance of a batch normalisation."""
+    return [
+        Entry(f"{key}.running_mean", f"batch_stats/{path}/mean", SAME),
+        Entry(f"{key}.running_var", f"batch_stats/{path}/var", SAME),
+    ]
+
+
 def batch_norm(key: str, path: str) -> list[Entry]:
     """Weight, bias, mean and variance of a batch normalisation."""
     return [
         Entry(f"{key}.weight", f"params/{path}/scale", SAME),
         Entry(f"{key}.bias", f"params/{path}/bias", SAME),
-        Entry(f"{key}.running_mean", f"batch_stats/{path}/mean", SAME),
-        Entry(f"{key}.running_var", f"batch_stats/{path}/var", SAME),
+        *running_statistics(key, path),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The encoders of pSp and e4e, ArcFace, and the networks of SFE.
+"""The encoders of pSp and e4e, ArcFace and CurricularFace, and the networks of SFE.
 
 Source: eladrich/pixel2style2pixel and omertov/encoder4editing models/encoders; ControlGenAI/
 StyleFeatureEditor models/psp/encoders; the key patterns of their published files.
@@ -17,6 +17,7 @@ from convert_weights.layouts import (
     batch_norm,
     flattened_dense,
     prefixed,
+    running_statistics,
     weight_and_bias,
 )
 from sfe_jax.core.errors import WeightsError
@@ -27,6 +28,7 @@ from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.nn.irse import unit_plan
 from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.perceptual.curricular_face import CROP_SIZE, CurricularFace
 
 IGNORED = (r".*num_batches_tracked",)
 """Counters that PyTorch keeps and inference never reads."""
@@ -44,7 +46,7 @@ def _require(state: State, key: str, what: str) -> np.ndarray:
     return state[key]
 
 
-# The IR-SE body of pSp, e4e and ArcFace.
+# The IR-SE body of pSp, e4e, ArcFace and CurricularFace.
 
 
 def _body_fields(state: State) -> dict:
@@ -64,7 +66,9 @@ def _body_fields(state: State) -> dict:
     }
 
 
-def _body_entries(module: GradualStyleEncoder | WEncoder | WPlusEncoder | E4eEncoder | ArcFace):
+def _body_entries(
+    module: GradualStyleEncoder | WEncoder | WPlusEncoder | E4eEncoder | ArcFace | CurricularFace,
+) -> list[Entry]:
     entries = [
         Entry("input_layer.0.weight", "params/stem/conv/kernel", CONV),
         *batch_norm("input_layer.1", "stem/norm"),
@@ -78,7 +82,7 @@ def _body_entries(module: GradualStyleEncoder | WEncoder | WPlusEncoder | E4eEnc
         entries.append(Entry(f"{key}.2.weight", f"params/{path}/prelu/slope", SAME))
         entries.append(Entry(f"{key}.3.weight", f"params/{path}/conv2/kernel", CONV))
         entries += batch_norm(f"{key}.4", f"{path}/norm3")
-        if module.squeeze_excitation:
+        if getattr(module, "squeeze_excitation", False):  # CurricularFace has none.
             squeeze = f"params/{path}/squeeze"
             entries.append(Entry(f"{key}.5.fc1.weight", f"{squeeze}/reduce/kernel", CONV))
             entries.append(Entry(f"{key}.5.fc2.weight", f"{squeeze}/expand/kernel", CONV))
@@ -172,7 +176,17 @@ def latent_discriminator_entries(module: LatentDiscriminator) -> list[Entry]:
     return entries
 
 
-# ArcFace.
+# ArcFace and CurricularFace.
+
+
+def _embedding_entries(module: ArcFace | CurricularFace, input_size: int) -> list[Entry]:
+    """Every array but those of the last norm."""
+    size = input_size // 16
+    return [
+        *prefixed(_body_entries(module), path="body"),
+        *batch_norm("output_layer.0", "norm"),
+        *weight_and_bias("output_layer.3", "dense/linear", flattened_dense(size, size)),
+    ]
 
 
 def arcface(state: State) -> ArcFace:
@@ -185,13 +199,21 @@ def arcface(state: State) -> ArcFace:
 
 def arcface_entries(module: ArcFace) -> list[Entry]:
     """Every array of ArcFace."""
-    size = module.input_size // 16
-    return [
-        *prefixed(_body_entries(module), path="body"),
-        *batch_norm("output_layer.0", "norm"),
-        *weight_and_bias("output_layer.3", "dense/linear", flattened_dense(size, size)),
-        *batch_norm("output_layer.4", "embedding_norm"),
-    ]
+    last = batch_norm("output_layer.4", "embedding_norm")
+    return _embedding_entries(module, module.input_size) + last
+
+
+def curricular_face(state: State) -> CurricularFace:
+    """Architecture of CurricularFace, from its shapes."""
+    features = _require(state, "output_layer.3.weight", "CurricularFace").shape[0]
+    fields = _body_fields(state)
+    return CurricularFace(features, fields["depths"], fields["widths"])
+
+
+def curricular_face_entries(module: CurricularFace) -> list[Entry]:
+    """Every array of CurricularFace, whose last norm learns neither scale nor bias."""
+    last = running_statistics("output_layer.4", "embedding_norm")
+    return _embedding_entries(module, CROP_SIZE) + last
 
 
 # SFE.

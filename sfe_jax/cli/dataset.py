@@ -36,11 +36,11 @@ def _count_of_faces(source: str) -> int:
 
 def _drawn(count: int, form: "Form") -> Pairs:
     """Draws faces, whose attributes become labels."""
-    from sfe_jax.cli.console import prepare_jax
+    from sfe_jax.core.cache import keep_compiled
     from sfe_jax.data.faces_builder import FacesOptions, draw_records
     from sfe_jax.data.pictures import to_form
 
-    prepare_jax()
+    keep_compiled()
     options = FacesOptions(resolution=form.resolution or 64, count=count)
     for index, record in enumerate(draw_records(options)):
         name = f"face {index}"

@@ -1,7 +1,6 @@
 """`sfe fit-directions`: editing directions of one's own generator."""
 
 import pathlib
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,9 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from sfe_jax.edits.fitting.directions import Fitted, Samples
+    from sfe_jax.edits.fitting.strengths import Score
     from sfe_jax.pipelines.bundle import Bundle, Network
-
-    Judge = Callable[[Any], Any]  # Codes ws [N, L, W] -> scores [N, A].
 
 FitMethod = Literal["regression", "interfacegan", "ganspace", "sefa"]
 
@@ -97,15 +95,6 @@ def choose_rows(rows: tuple[int, int] | None, num_ws: int) -> range:
     return range(first, last + 1)
 
 
-def _in_batches(function: Callable, rows: Any, batch: int) -> "np.ndarray":
-    """`function` on all rows of an array, `batch` at a time."""
-    import numpy as np
-
-    from sfe_jax.pipelines.editor import in_batches
-
-    return np.concatenate([np.asarray(result) for result in in_batches(function, batch, rows)])
-
-
 def _sample_w(network: "Network", *, count: int, seed: int, class_index: int | None) -> Any:
     """Codes [count, W] of normally distributed z."""
     import jax
@@ -113,6 +102,7 @@ def _sample_w(network: "Network", *, count: int, seed: int, class_index: int | N
     import numpy as np
 
     from sfe_jax.core.trees import apply
+    from sfe_jax.evaluation.comparing import compute_rows
 
     generator: Any = network.module
     label = one_hot(class_index, generator.c_dim, 1)
@@ -121,37 +111,27 @@ def _sample_w(network: "Network", *, count: int, seed: int, class_index: int | N
     @jax.jit
     def mapping(variables, z):
         labels = jnp.repeat(label, len(z), axis=0)
-        return apply(generator, variables, z, method=lambda m, z: m.mapping(z, labels))[:, 0]
+        return apply(generator, variables, z, labels, method="map")[:, 0]
 
-    return _in_batches(partial(mapping, network.variables), z, MAP_BATCH)
+    return compute_rows(partial(mapping, network.variables), MAP_BATCH, z)
 
 
 def _build_judge(
     bundle: "Bundle", names: tuple[str, ...], *, precision: Precision, batch: int
-) -> "Judge":
+) -> "Score":
     """The generator, and behind it the network that scores attributes; those of `names`."""
-    import jax
-    import jax.numpy as jnp
-    import numpy as np
-
-    from sfe_jax.core.trees import apply
+    from sfe_jax.evaluation.moves import attribute_score
+    from sfe_jax.pipelines.bundle import Network
 
     generator, features = bundle.network("generator"), bundle.network("features")
     known: Any = features.module
-    columns = np.array([known.attribute_names.index(name) for name in names])
+    columns = [known.attribute_names.index(name) for name in names]
     module = generator.module.clone(precision=precision)
-
-    @jax.jit
-    def judge(generator_variables, variables, ws):
-        pictures = apply(module, generator_variables, ws, method="synthesize")["image"]
-        shown = jnp.clip(pictures, -1, 1)
-        return apply(features.module, variables, shown)["attributes"][:, columns]
-
-    run = partial(judge, generator.variables, features.variables)
-    return lambda ws: _in_batches(run, ws, batch)
+    score = attribute_score(Network(module, generator.variables), features, batch_size=batch)
+    return lambda ws: score(ws)[:, columns]
 
 
-def _score(codes: Any, judge: "Judge", *, num_ws: int, batch: int) -> Any:
+def _score(codes: Any, judge: "Score", *, num_ws: int, batch: int) -> Any:
     """Scores [N, A] of codes [N, W], under a progress bar."""
     import numpy as np
 
@@ -160,7 +140,7 @@ def _score(codes: Any, judge: "Judge", *, num_ws: int, batch: int) -> Any:
     starts = range(0, len(codes), batch)
     return np.concatenate(
         [
-            judge(np.repeat(codes[start : start + batch, None], num_ws, axis=1))
+            judge(codes[start : start + batch, None].repeat(num_ws, axis=1))
             for start in progress(starts, "scoring pictures", total=len(starts))
         ]
     )
@@ -200,7 +180,7 @@ def _fit(
 
 
 def _measure(
-    fitted: "Fitted", samples: "Samples", generator: Any, judge: "Judge", *, reach: float
+    fitted: "Fitted", samples: "Samples", generator: Any, judge: "Score", *, reach: float
 ) -> "Fitted":
     """The direction with its measured range; as it is if no attribute is known."""
     import jax.numpy as jnp
@@ -309,11 +289,12 @@ def fit_directions(
 
     import numpy as np
 
-    from sfe_jax.cli.console import prepare_jax, say
+    from sfe_jax.cli.console import say
+    from sfe_jax.core.cache import keep_compiled
     from sfe_jax.edits.fitting.directions import Samples
     from sfe_jax.pipelines.bundle import load_bundle
 
-    prepare_jax()
+    keep_compiled()
     bundle = load_bundle(weights)
     network = bundle.network("generator")
     generator: Any = network.module

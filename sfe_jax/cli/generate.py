@@ -3,6 +3,7 @@
 import math
 import pathlib
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
@@ -83,12 +84,13 @@ def generate(
     import jax
     import numpy as np
 
-    from sfe_jax.cli.console import announce_compilation, prepare_jax, say
+    from sfe_jax.cli.console import announce_compilation, say
+    from sfe_jax.core.cache import keep_compiled
     from sfe_jax.core.console import progress
     from sfe_jax.core.images import grid, save_image, to_uint8
     from sfe_jax.pipelines.bundle import load_bundle
 
-    prepare_jax()
+    keep_compiled()
     network = load_bundle(weights).network("generator")
     generator: Generator = network.module.clone(precision=precision)  # pyright: ignore
     if generator.image_channels not in (1, 3):
@@ -104,11 +106,7 @@ def generate(
             [np.random.RandomState(seed).randn(1, generator.z_dim) for seed in numbers]
         ).astype(np.float32)
         labels = one_hot(class_index, generator.c_dim, len(numbers))
-        mapping = jax.jit(
-            lambda variables, z, c: generator.apply(
-                variables, z, c, method=lambda m, z, c: m.mapping(z, c, psi=psi, cutoff=cutoff)
-            )
-        )
+        mapping = jax.jit(partial(generator.apply, psi=psi, cutoff=cutoff, method="map"))
         codes = np.asarray(mapping(network.variables, z, labels))
 
     @jax.jit

@@ -19,6 +19,7 @@ Images = Annotated[
     tuple[pathlib.Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE...")
 ]
 Weights = Annotated[pathlib.Path, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE")]
+OptionalWeights = Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE")]
 Out = Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
 MethodName = Literal["sfe", "inverter", "e4e", "psp"]
 Precision = Literal["float32", "bfloat16"]
@@ -68,12 +69,13 @@ def open_editor(
     if batch < 1:
         raise OptionError(f"--batch is {batch}; required is at least 1")
 
-    from sfe_jax.cli.console import prepare_jax, say
+    from sfe_jax.cli.console import say
+    from sfe_jax.core.cache import keep_compiled
     from sfe_jax.edits.catalogue import CARS, FACES
     from sfe_jax.pipelines.bundle import load_bundle
     from sfe_jax.pipelines.editor import Editor
 
-    prepare_jax()
+    keep_compiled()
     records, arrays = _read_directions(directions) if directions else ((), {})
     bundle = load_bundle(weights)
     editor = Editor(

@@ -2,11 +2,9 @@
 
 import pathlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import tyro
-
-from sfe_jax.cli.options import Out
+from sfe_jax.cli.options import OptionalWeights, Out
 from sfe_jax.core.errors import OptionError, WeightsError
 
 if TYPE_CHECKING:
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
     from sfe_jax.edits.direction import Direction
     from sfe_jax.pipelines.editor import Editor
     from sfe_jax.pipelines.methods import Inversion
-
-Bundled = Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE")]
 
 EDITS = ("smile", "glasses", "age", "hair_colour", "yaw")
 """The edits that are shown, of those that the bundle holds."""
@@ -109,12 +105,13 @@ def _trained(weights: pathlib.Path, out: pathlib.Path, count: int) -> None:
     """Inverts and edits unseen faces with trained networks, and writes pictures of them."""
     import numpy as np
 
-    from sfe_jax.cli.console import announce_compilation, prepare_jax, say
+    from sfe_jax.cli.console import announce_compilation, say
+    from sfe_jax.core.cache import keep_compiled
     from sfe_jax.core.images import grid, save_image, strip
     from sfe_jax.pipelines.bundle import load_bundle
     from sfe_jax.pipelines.editor import Editor
 
-    prepare_jax()
+    keep_compiled()
     bundle = load_bundle(weights)
     sfe, e4e = (Editor(bundle, method=name, batch_size=count) for name in ("sfe", "e4e"))
     say(f"{weights}: {count} drawn faces that it has not seen, {sfe.resolution}x{sfe.resolution}")
@@ -164,7 +161,7 @@ def _random(out: pathlib.Path) -> None:
 
 def trial(
     out: Out = pathlib.Path("out/trial"),
-    weights: Bundled = None,
+    weights: OptionalWeights = None,
     faces: int = 6,
     random: bool = False,
 ) -> None:

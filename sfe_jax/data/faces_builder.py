@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from sfe_jax.core.cache import cache_folder
 from sfe_jax.core.console import progress
 from sfe_jax.core.errors import OptionError
 from sfe_jax.core.images import MIN_SIDE, to_uint8
@@ -161,12 +162,6 @@ class ProceduralFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             yield index, {**record, "image": _png(record["image"])}
 
 
-def default_data_dir() -> pathlib.Path:
-    """Where drawn faces are kept between runs."""
-    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(base) / "sfe_jax" / "data"
-
-
 @contextlib.contextmanager
 def _silent_tfds() -> Iterator[None]:
     """Keeps TFDS from talking of downloads and custom configurations, and its bars from ours."""
@@ -191,7 +186,7 @@ def prepare_faces(
 
     Args:
         options: Which faces.
-        data_dir: Where data sets are kept; None for `default_data_dir()`.
+        data_dir: Where data sets are kept; None for the user's cache.
 
     Returns:
         Its folder, for `sfe_jax.data.tfds_sources.TfdsSource`; the split is "train".
@@ -200,7 +195,7 @@ def prepare_faces(
         OptionError: If it cannot be written there.
     """
     with _silent_tfds():
-        builder = ProceduralFaces(options, data_dir=data_dir or default_data_dir())
+        builder = ProceduralFaces(options, data_dir=data_dir or cache_folder("data"))
         folder = pathlib.Path(builder.data_dir)
         try:
             builder.download_and_prepare()

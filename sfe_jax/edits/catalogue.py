@@ -136,6 +136,10 @@ HEADER = ("name", "method", "space", "layers", "range", "unit", "positive streng
 """Heads of the columns of `table`."""
 
 
+FITTED_HEADER = ("name", "method", "range", "positive strength", "source")
+"""Heads of the columns of `fitted_table`."""
+
+
 def find(name: str, directions: Sequence[Direction]) -> Direction:
     """The direction called `name`.
 
@@ -147,7 +151,10 @@ def find(name: str, directions: Sequence[Direction]) -> Direction:
         return by_name[name]
     near = difflib.get_close_matches(name, by_name, n=3, cutoff=0.4)
     hint = f"nearest: {', '.join(near)}; " if near else ""
-    raise EditError(f"edit `{name}` is unknown; {hint}`sfe directions` lists all {len(by_name)}")
+    raise EditError(
+        f"edit `{name}` is unknown; {hint}`sfe directions` lists the published edits, "
+        "`sfe directions --weights BUNDLE` those fitted in a bundle"
+    )
 
 
 def table(directions: Sequence[Direction]) -> list[tuple[str, ...]]:
@@ -161,6 +168,20 @@ def table(directions: Sequence[Direction]) -> list[tuple[str, ...]]:
             direction.range,
             direction.unit,
             direction.positive or "not documented",
+        )
+        for direction in directions
+    ]
+
+
+def fitted_table(directions: Sequence[Direction]) -> list[tuple[str, ...]]:
+    """Rows of text to print, one per direction of one's own, under `FITTED_HEADER`."""
+    return [
+        (
+            direction.name,
+            direction.method,
+            direction.range,
+            direction.positive or "not documented",
+            direction.source,
         )
         for direction in directions
     ]

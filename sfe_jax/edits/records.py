@@ -5,7 +5,7 @@ A bundle keeps this text in its metadata, beside the arrays `directions/NAME` th
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfe_jax.core.errors import FileFormatError
@@ -96,3 +96,16 @@ def build_directions(text: str, where: str) -> tuple[Direction, ...]:
     if not isinstance(descriptions, list):
         raise FileFormatError(f"{where}: its directions are no list; fit them again")
     return tuple(build_direction(description, where) for description in descriptions)
+
+
+def recorded_directions(metadata: Mapping[str, str], where: str) -> tuple[Direction, ...]:
+    """The fitted directions of a bundle, from its metadata alone; older bundles have none.
+
+    Args:
+        metadata: As `pipelines.bundle.read_metadata` gives it.
+        where: The file, for messages.
+
+    Raises:
+        FileFormatError: If their list cannot be read.
+    """
+    return build_directions(metadata.get("directions", "[]"), where)

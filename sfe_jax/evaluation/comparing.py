@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from sfe_jax.core.checks import check_shape
 from sfe_jax.core.types import Array
 from sfe_jax.losses.reconstruction import perceptual_distance
 from sfe_jax.metrics.ms_ssim import ms_ssim
+from sfe_jax.metrics.pairs import squared_error
 from sfe_jax.perceptual.arcface import identity_similarity
 from sfe_jax.perceptual.face_features import FaceReading
 from sfe_jax.pipelines.editor import in_batches
@@ -40,9 +39,8 @@ def compare(
     Raises:
         ShapeError: If the shapes differ, or the pictures are too small for MS-SSIM.
     """
-    check_shape("target", target.shape, images.shape)
     return Comparison(
-        l2=jnp.mean(jnp.square(images - target), axis=(1, 2, 3)),
+        l2=squared_error(images, target),
         ms_ssim=ms_ssim(images, target, data_range=2.0),
         feature_distance=perceptual_distance(reading["maps"], target_reading["maps"]),
         identity=identity_similarity(reading["embedding"], target_reading["embedding"]),

@@ -48,9 +48,7 @@ def sample_ws(generator: Network, key: Array, count: int) -> np.ndarray:
     """Codes [count, L, W] of random faces."""
     module: Any = generator.module
     z = jax.random.normal(key, (count, module.z_dim))
-    mapping = jax.jit(
-        lambda variables, z: apply(module, variables, z, method=lambda m, z: m.mapping(z))
-    )
+    mapping = jax.jit(partial(apply, module, method="map"))
     return np.asarray(mapping(generator.variables, z))
 
 

@@ -161,3 +161,36 @@ def ms_ssim(images: Array, target: Array, *, data_range: float) -> Array:
     weights = jnp.asarray(weights * (sum(WEIGHTS) / weights.sum()), terms.dtype)
     powers = jnp.maximum(terms, 0) ** weights[None, :, None]
     return jnp.mean(jnp.prod(powers, axis=1), axis=1)
+
+
+def ms_ssim_of_batch(images: Array, target: Array, *, data_range: float) -> Array:
+    """The older MS-SSIM that SFE carries beside piq's, one number for all pictures.
+
+        prod_{s < S} mean(structure_s)^w_s * mean(similarity_S)^w_S
+
+    Means are over pictures and channels, before the product: the number depends on what is batched
+    together, and is not that of SFE's table. The original guesses the data range; here it is given.
+    Negative means count as 0.
+
+    Args:
+        images: [N, H, W, C], at least 161 pixels a side.
+        target: Of the same shape.
+        data_range: White minus black: 2 for pictures in [-1, 1].
+
+    Returns:
+        [], 1 for equal pictures.
+
+    Raises:
+        ShapeError: If the shapes differ or the pictures are too small for five scales.
+
+    Source: StyleFeatureEditor, its port of jorge-pessoa/pytorch-msssim.
+    """
+    scales = count_scales(min(images.shape[1:3]))
+    if scales < len(WEIGHTS):
+        raise ShapeError(
+            f"pictures are {images.shape[1]} x {images.shape[2]}, which gives {scales} scales; "
+            f"required are 161 pixels a side, for {len(WEIGHTS)}"
+        )
+    similarity, structure = similarity_of_scales(images, target, data_range=data_range)
+    means = jnp.mean(jnp.concatenate([structure[:, :-1], similarity[:, -1:]], axis=1), axis=(0, 2))
+    return jnp.prod(jnp.maximum(means, 0) ** jnp.asarray(WEIGHTS, means.dtype))

@@ -388,6 +388,10 @@ class Generator(nn.Module):
             self.channels, architecture=self.architecture, image_channels=self.image_channels
         )
 
+    def map(self, z: Array, c: Array | None = None, **options) -> Array:
+        """Codes W+ [N, L, W] of z [N, Z]; arguments of `Mapping.__call__`."""
+        return self.mapping(z, c, **options)
+
     def styles(self, ws: Array) -> dict[str, Array]:
         """Codes of StyleSpace: ws [N, L, W] -> layer name -> [N, in_channels]."""
         return self.synthesis.styles(ws)

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.types import Array
 from sfe_jax.nn.irse import DEPTHS, WIDTHS, IRBody
-from sfe_jax.nn.residual import BatchNorm, Dense
 from sfe_jax.ops.resize import adaptive_average_pool
+from sfe_jax.perceptual.embedding_head import embed_map
 
 FACE_ROWS = slice(35, 223)
 """Rows of an aligned 256x256 picture that hold the face."""
@@ -42,11 +42,7 @@ class ArcFace(nn.Module):
         x = adaptive_average_pool(images[:, FACE_ROWS, FACE_COLUMNS], self.input_size)
         body = IRBody(self.depths, self.widths, self.squeeze_excitation, name="body")
         x = body(x)["coarse"]
-        x = BatchNorm(use_running_average=True, name="norm")(x)
-        x = x.reshape(x.shape[0], -1)  # Order H, W, C; the converter permutes C, H, W.
-        x = Dense(self.features, name="dense")(x)
-        x = BatchNorm(use_running_average=True, name="embedding_norm")(x)
-        return x / jnp.linalg.norm(x, axis=1, keepdims=True)
+        return embed_map(x, self.features, affine=True)
 
 
 def identity_similarity(first: Array, second: Array) -> Array:

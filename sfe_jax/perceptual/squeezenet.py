@@ -3,13 +3,14 @@
 Source: SqueezeNet (arXiv:1602.07360), section 3; torchvision models/squeezenet.py, version 1.1.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
+from sfe_jax.nn.pooling import max_pool_over
 from sfe_jax.nn.residual import Conv
 
 
@@ -29,21 +30,6 @@ class Fire(nn.Module):
         pointwise = Conv(self.expand, kernel_size=1, use_bias=True, name="expand1x1")(x)
         spatial = Conv(self.expand, kernel_size=3, use_bias=True, name="expand3x3")(x)
         return nn.relu(jnp.concatenate([pointwise, spatial], axis=-1))
-
-
-def halve(x: Array) -> Array:
-    """Maxima of 3x3 windows at every second pixel; a last window may stand over the border.
-
-    Args:
-        x: [N, H, W, C].
-
-    Returns:
-        [N, floor(H / 2), floor(W / 2), C].
-
-    Source: PyTorch, torch.nn.MaxPool2d(3, 2, ceil_mode=True).
-    """
-    over: Any = [(0, 1 - size % 2) for size in x.shape[1:3]]  # Flax's annotation is narrower.
-    return nn.max_pool(x, (3, 3), strides=(2, 2), padding=over)
 
 
 FIRES = (
@@ -82,7 +68,7 @@ class SqueezeNet(nn.Module):
         x = nn.relu(stem(images))
         maps, number = [x], 2
         for fires in FIRES:
-            x, passed = halve(x), []
+            x, passed = max_pool_over(x, 3), []
             for squeeze, expand in fires:
                 x = Fire(squeeze, expand, name=f"fire{number}")(x)
                 passed.append(x)

@@ -24,7 +24,7 @@ from sfe_jax.core.errors import FileFormatError, WeightsError
 from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.core.types import Variables
 from sfe_jax.edits.direction import Direction
-from sfe_jax.edits.records import build_directions, describe_directions
+from sfe_jax.edits.records import describe_directions, recorded_directions
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.models.feature_editor import FeatureFuser
@@ -32,10 +32,15 @@ from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.models.stylegan3 import Generator as AliasFreeGenerator
 from sfe_jax.perceptual.alexnet import AlexNet
 from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.perceptual.curricular_face import CROP_SIZE, CurricularFace
 from sfe_jax.perceptual.face_features import FaceFeatures
+from sfe_jax.perceptual.inception import FidInception
 from sfe_jax.perceptual.lpips import LinearHeads, Lpips
+from sfe_jax.perceptual.mtcnn import ONet, PNet, RNet
+from sfe_jax.perceptual.resnet import MocoResNet
 from sfe_jax.perceptual.squeezenet import SqueezeNet
 from sfe_jax.perceptual.vgg import Vgg16
 
@@ -45,6 +50,7 @@ FORMAT = "sfe_jax bundle 1"
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "stylegan2_generator": Generator,
     "stylegan2_discriminator": Discriminator,
+    "stylegan3_generator": AliasFreeGenerator,
     "psp_gradual_style_encoder": GradualStyleEncoder,
     "psp_w_encoder": WEncoder,
     "psp_w_plus_encoder": WPlusEncoder,
@@ -55,6 +61,12 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
     "arcface": ArcFace,
     "lpips": Lpips,
     "face_features": FaceFeatures,
+    "curricular_face": CurricularFace,
+    "moco_resnet": MocoResNet,
+    "fid_inception": FidInception,
+    "mtcnn_pnet": PNet,
+    "mtcnn_rnet": RNet,
+    "mtcnn_onet": ONet,
 }
 """Names under which architectures are written; they never change."""
 
@@ -107,7 +119,7 @@ def example_inputs(module: nn.Module) -> tuple[jax.ShapeDtypeStruct, ...]:
         return jax.ShapeDtypeStruct(sizes, jnp.float32)
 
     match module:
-        case Generator():
+        case Generator() | AliasFreeGenerator():
             return (shape(1, module.z_dim), shape(1, module.c_dim))
         case Discriminator():
             size = module.resolution
@@ -118,6 +130,13 @@ def example_inputs(module: nn.Module) -> tuple[jax.ShapeDtypeStruct, ...]:
             return (shape(1, 8, 8, module.features),) * 2
         case ArcFace():
             return (shape(1, 256, 256, 3),)
+        case CurricularFace():
+            return (shape(1, CROP_SIZE, CROP_SIZE, 3),)
+        case FidInception() | MocoResNet():
+            return (shape(1, module.input_size, module.input_size, 3),)
+        case PNet() | RNet() | ONet():
+            side = {PNet: 12, RNet: 24, ONet: 48}[type(module)]
+            return (shape(1, side, side, 3),)
         case Lpips():
             return (shape(1, 64, 64, 3),) * 2
         case AlexNet() | Vgg16() | SqueezeNet():
@@ -375,5 +394,5 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         if name.startswith("directions/")
     }
     sources = tuple(Source(**source) for source in json.loads(metadata["sources"]))
-    records = build_directions(metadata.get("directions", "[]"), str(path))  # Old files have none.
+    records = recorded_directions(metadata, str(path))
     return Bundle(networks, directions, sources, records, path=str(path))

@@ -21,6 +21,7 @@ from sfe_jax.models.layer_table import channel_table, num_ws
 from sfe_jax.models.psp import GradualStyleEncoder
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.perceptual.face_features import FaceFeatures
 from sfe_jax.perceptual.lpips import Lpips
 from sfe_jax.pipelines.bundle import Bundle, Network, abstract_variables
 
@@ -69,8 +70,10 @@ def small_modules() -> dict[str, nn.Module]:
     }
 
 
-def _is_equalized(path: str) -> bool:
-    """Whether an array belongs to a layer that scales its weights when it uses them."""
+def _is_equalized(module: nn.Module, path: str) -> bool:
+    """Whether an array of `module` belongs to a layer that scales its weights when it uses them."""
+    if isinstance(module, FaceFeatures):
+        return True
     if "['linear']" in path:
         return False
     return bool(re.search(r"synthesis|mapping|dense|\['b\d+", path))
@@ -84,13 +87,17 @@ def random_variables(module: nn.Module, rng: np.random.Generator) -> Variables:
         x = rng.standard_normal(shape, np.float32)
         if "mapping" in name and "dense" in name:
             x *= 100  # Undoes the learning-rate multiplier, 0.01.
-        elif name.endswith("['kernel']") and not _is_equalized(name):
+        elif name.endswith("['kernel']") and not _is_equalized(module, name):
             x /= np.sqrt(np.prod(shape[:-1]))
-        elif name.endswith(("['scale']", "['var']", "['affine']['bias']")):
+        elif name.endswith(("['scale']", "['var']", "['magnitude_ema']", "['affine']['bias']")):
             x = 1 + 0.05 * np.abs(x)
+        elif name.endswith("['transform']"):
+            x = np.eye(3, dtype=np.float32)
         elif name.endswith("['slope']"):
             x = np.full(shape, 0.25, np.float32)
-        elif not name.endswith(("['kernel']", "['const']", "['noise_const']")):
+        elif not name.endswith(
+            ("['kernel']", "['const']", "['noise_const']", "['freqs']", "['phases']")
+        ):
             x *= 0.05
         return jnp.asarray(x, jnp.float32)
 

@@ -17,6 +17,7 @@ import numpy as np
 from sfe_jax.core.images import to_float
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
+from sfe_jax.metrics.pairs import squared_error
 from sfe_jax.ops.resize import adaptive_average_pool
 from sfe_jax.perceptual.arcface import ArcFace, identity_similarity
 from sfe_jax.pipelines.bundle import Bundle
@@ -29,8 +30,7 @@ SCORE_SIZE = 256
 def _mean_squared_errors(first: Array, second: Array) -> Array:
     """Per picture, of [N, H, W, 3] in [-1, 1] averaged to 256x256."""
     size = min(SCORE_SIZE, first.shape[1])
-    difference = adaptive_average_pool(first - second, size)
-    return jnp.mean(jnp.square(difference), axis=(1, 2, 3))
+    return squared_error(*(adaptive_average_pool(images, size) for images in (first, second)))
 
 
 @partial(jax.jit, static_argnums=0)

@@ -34,7 +34,6 @@ from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.parallel.mesh import spread
 from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.training.criteria import CriteriaOptions, build_criteria
-from sfe_jax.training.gan import map_codes
 from sfe_jax.training.method import Batch, Frozen, Phase, Scalars, Trainer, TrainState, as_float
 from sfe_jax.training.psp import EncoderOptions, Psp
 from sfe_jax.training.recipe import Setting
@@ -69,8 +68,6 @@ class E4eOptions(EncoderOptions):
 @dataclass(frozen=True)
 class E4e(Psp):
     """The method `e4e`."""
-
-    batch_size: int  # Pictures of a step, over all devices.
 
     role: ClassVar[str] = "e4e"
 
@@ -139,7 +136,7 @@ class E4e(Psp):
     def _real_codes(self, frozen: Frozen, count: int, key: Array) -> Array:
         """Codes [N, W] of the mapping network."""
         z = spread(jax.random.normal(key, (count, self.generator.z_dim)))
-        return map_codes(self.generator, frozen["generator"], z, None)[:, 0]
+        return apply(self.generator, frozen["generator"], z, method="map")[:, 0]
 
     def train_discriminator(
         self, state: TrainState, frozen: Frozen, batch: Batch, key: Array

@@ -23,7 +23,6 @@ import jax.numpy as jnp
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.models.feature_editor import FeatureFuser, linear_start
-from sfe_jax.optim.ranger import ranger
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs
 from sfe_jax.pipelines.methods import Inversion, SfeMethod, edited_styles, join_styles, layer_styles
 from sfe_jax.training.adversary import (
@@ -44,6 +43,7 @@ from sfe_jax.training.method import (
     TrainState,
     as_float,
     columns,
+    decaying_ranger,
 )
 from sfe_jax.training.recipe import Setting
 
@@ -55,6 +55,7 @@ class FeatureEditorOptions:
     num_units: int = 5  # Residual units.
     linear_start: bool = False  # Begin as feature minus difference; not in the paper.
     learning_rate: float = 1e-4  # Of Ranger.
+    decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
     accumulate: int = 1  # Parts of a batch.
     edits: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(SFE_EDITS))
     criteria: CriteriaOptions = field(default_factory=CriteriaOptions)
@@ -80,6 +81,7 @@ class FeatureEditorOptions:
             criteria,
             {**frozen, **{role: network.variables for role, network in networks.items()}},
             build_adversary(self.adversary, setting),
+            setting.batch_size,
         )
 
 
@@ -103,6 +105,7 @@ class FeatureEditorTraining:
     criteria: Criteria
     frozen: Frozen
     adversary: Adversary | None
+    batch_size: int  # Pictures of a step, over all devices.
 
     @property
     def _editor(self) -> FeatureFuser:
@@ -110,8 +113,9 @@ class FeatureEditorTraining:
 
     @cached_property
     def _trainer(self) -> Trainer:
-        optimizer = ranger(self.options.learning_rate)
-        return Trainer("feature_editor", optimizer, self.options.accumulate)
+        options = self.options
+        optimizer = decaying_ranger(options.learning_rate, options.decay, self.batch_size)
+        return Trainer("feature_editor", optimizer, options.accumulate)
 
     @property
     def phases(self) -> tuple[Phase, ...]:

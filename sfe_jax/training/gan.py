@@ -159,15 +159,6 @@ def _freeze(paths: list[str]) -> optax.GradientTransformation:
     return optax.masked(optax.set_to_zero(), mask)
 
 
-def _mapping(module: Generator, z: Array, c: Array | None) -> Array:
-    return module.mapping(z, c)
-
-
-def map_codes(generator: Generator, variables: Variables, z: Array, c: Array | None) -> Array:
-    """Codes W+ [N, L, W] of z [N, Z] and labels [N, c_dim], without truncation."""
-    return apply(generator, variables, z, c, method=_mapping)
-
-
 def mix_codes(ws: Array, other: Array, key: Array, *, probability: float) -> Array:
     """Takes the rows from a random one on from other codes; one cutoff for the whole batch.
 
@@ -275,10 +266,10 @@ class Gan:
         """Mixed codes W+ [N, L, W] of random z."""
         z_key, mix_key = jax.random.split(key)
         z = jax.random.normal(z_key, (2, count, self.generator.z_dim))
-        ws = map_codes(self.generator, variables, spread(z[0]), c)
+        ws = apply(self.generator, variables, spread(z[0]), c, method="map")
         if not self.options.mixing:
             return ws
-        other = map_codes(self.generator, variables, spread(z[1]), c)
+        other = apply(self.generator, variables, spread(z[1]), c, method="map")
         return mix_codes(ws, other, mix_key, probability=self.options.mixing)
 
     def _pictures(self, variables: Variables, ws: Array, key: Array) -> Array:
@@ -444,7 +435,7 @@ class Gan:
         if self.generator.c_dim:
             c = jnp.resize(examples["label"], (count, self.generator.c_dim))
         variables = state.averages["generator"]
-        ws = map_codes(self.generator, variables, z, c)
+        ws = apply(self.generator, variables, z, c, method="map")
         fakes = apply(self.generator, variables, ws, method="synthesize")["image"]
         real = as_float(examples["image"])
         real = real[: min(len(real) // columns, rows) * columns]

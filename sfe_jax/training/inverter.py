@@ -24,7 +24,6 @@ from sfe_jax.models.feature_editor import linear_start
 from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.stylegan2 import Generator, SynthesisState
 from sfe_jax.nn.irse import DEPTHS, WIDTHS
-from sfe_jax.optim.ranger import ranger
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs
 from sfe_jax.pipelines.methods import InverterMethod, join_styles, layer_styles
 from sfe_jax.training.adversary import (
@@ -44,6 +43,7 @@ from sfe_jax.training.method import (
     TrainState,
     as_float,
     columns,
+    decaying_ranger,
 )
 from sfe_jax.training.recipe import Setting
 
@@ -59,6 +59,7 @@ class InverterOptions:
     num_units: int = 5  # Residual units of the fuser.
     linear_start: bool = False  # The fuser begins as the sum; not in the paper.
     learning_rate: float = 1e-4  # Of Ranger.
+    decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
     accumulate: int = 1  # Parts of a batch.
     feature_weight: float = 0.01  # Of the distance between fused and own feature.
     feature_ramp: int = 80_000  # Images until the feature replaces wholly: 10,000 steps of 8.
@@ -123,7 +124,9 @@ class InverterTraining:
 
     @cached_property
     def _trainer(self) -> Trainer:
-        return Trainer("inverter", ranger(self.options.learning_rate), self.options.accumulate)
+        options = self.options
+        optimizer = decaying_ranger(options.learning_rate, options.decay, self.batch_size)
+        return Trainer("inverter", optimizer, options.accumulate)
 
     @property
     def phases(self) -> tuple[Phase, ...]:

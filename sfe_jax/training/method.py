@@ -10,6 +10,7 @@ import optax
 
 from sfe_jax.core.errors import OptionError
 from sfe_jax.core.types import Array, Variables
+from sfe_jax.optim.ranger import ranger
 from sfe_jax.pipelines.bundle import Bundle
 
 Batch = Mapping[str, Array]
@@ -136,6 +137,33 @@ def gradients(
     (total, carry), scalars = jax.lax.scan(body, (zeros, carry), parts)
     grads = jax.tree.map(lambda g: g / accumulate, total)
     return grads, carry, jax.tree.map(lambda x: jnp.mean(x, axis=0), scalars)
+
+
+def decaying_ranger(
+    learning_rate: float, decay: tuple[int, ...], batch_size: int
+) -> optax.GradientTransformation:
+    """Ranger, whose learning rate falls linearly to 0 between two counts of images.
+
+    The originals keep it constant; small networks trained for a short time gain by the fall.
+
+    Args:
+        learning_rate: Before the fall.
+        decay: Images at its beginning and at its end; () for a constant rate.
+        batch_size: Images of a step.
+
+    Raises:
+        OptionError: If `decay` is not a pair with an end after its beginning.
+    """
+    if not decay:
+        return ranger(learning_rate)
+    if len(decay) != 2 or not 0 <= decay[0] < decay[1]:
+        raise OptionError(
+            f"`decay` is {decay}; required are two rising counts of images, or () for none"
+        )
+    first, last = (images // batch_size for images in decay)
+    return ranger(
+        optax.linear_schedule(learning_rate, 0.0, max(last - first, 1), transition_begin=first)
+    )
 
 
 @dataclass(frozen=True)

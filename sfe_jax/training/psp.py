@@ -18,7 +18,6 @@ from sfe_jax.losses.latent import w_norm
 from sfe_jax.models.psp import GradualStyleEncoder
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.nn.irse import DEPTHS, WIDTHS
-from sfe_jax.optim.ranger import ranger
 from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.pipelines.methods import EncoderMethod, encoder_input
 from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria, pool_to
@@ -31,6 +30,7 @@ from sfe_jax.training.method import (
     TrainState,
     as_float,
     columns,
+    decaying_ranger,
 )
 from sfe_jax.training.recipe import Setting
 
@@ -43,6 +43,7 @@ class EncoderOptions:
     depths: tuple[int, ...] = DEPTHS[50]  # Units per stage of the body.
     widths: tuple[int, ...] = WIDTHS  # Channels per stage of the body.
     learning_rate: float = 1e-4  # Of Ranger.
+    decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
     accumulate: int = 1  # Parts of a batch.
     criteria: CriteriaOptions = field(
         default_factory=lambda: CriteriaOptions(perceptual_network="lpips_alex")
@@ -72,7 +73,14 @@ class PspOptions(EncoderOptions):
         criteria, frozen = build_criteria(self.criteria, setting)
         frozen = {**frozen, "generator": generator.variables}
         module: Any = generator.module.clone(precision=setting.precision)
-        return Psp(module, GradualStyleEncoder(**self.sizes(module)), self, criteria, frozen)
+        return Psp(
+            module,
+            GradualStyleEncoder(**self.sizes(module)),
+            self,
+            criteria,
+            frozen,
+            setting.batch_size,
+        )
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class Psp:
     options: Any  # PspOptions; E4eOptions in the subclass.
     criteria: Criteria
     frozen: Frozen
+    batch_size: int  # Pictures of a step, over all devices.
 
     role: ClassVar[str] = "psp"
     """Of the encoder."""
@@ -94,7 +103,8 @@ class Psp:
 
     @cached_property
     def _trainer(self) -> Trainer:
-        optimizer = ranger(self.options.learning_rate)
+        options = self.options
+        optimizer = decaying_ranger(options.learning_rate, options.decay, self.batch_size)
         return Trainer(self.role, optimizer, self.options.accumulate)
 
     @property

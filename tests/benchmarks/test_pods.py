@@ -1,4 +1,4 @@
-"""The pods benchmark: its arithmetic, and a real compile where libtpu is installed."""
+"""The pods benchmark: its arithmetic, and real compiles where the compilers are installed."""
 
 import importlib.util
 import os
@@ -10,10 +10,11 @@ import pytest
 
 from benchmarks.pods import Cost, batch_per_chip, largest_batch, main, step_seconds
 from benchmarks.pods_chips import Chip, chip_of
+from benchmarks.pods_targets import open_pod
 from benchmarks.pods_weights import CONFIGS, load_recipe
 from sfe_jax.core.errors import OptionError
 
-CHIP = Chip("toy", flops=100.0, memory=1000.0, bandwidth=10.0, link=1.0, float32_passes=6)
+CHIP = Chip("toy", flops=100.0, memory=1000.0, bandwidth=10.0, link=1.0, passes={})
 
 COST = Cost(
     name="phase",
@@ -62,9 +63,34 @@ def test_batch_per_chip_is_at_least_one_where_chips_outnumber_it():
     assert batch_per_chip(recipe, 4) == 2
 
 
-def test_unknown_chip_is_refused():
+@pytest.mark.parametrize(
+    ("target", "name"), [("v5e:16x16", "v5e"), ("cuda-h100x8", "h100"), ("cuda-h200x1", "h200")]
+)
+def test_target_names_its_chip(target, name):
+    assert chip_of(target).name == name
+
+
+@pytest.mark.parametrize("target", ["v99:2x2", "cuda-a1x8", "h100:2x2", "cuda-v5ex8"])
+def test_unknown_chip_is_refused(target):
     with pytest.raises(OptionError, match="known are"):
-        chip_of("v99:2x2")
+        chip_of(target)
+
+
+def test_more_gpus_than_a_host_has_are_refused():
+    with pytest.raises(OptionError, match="1 to 8"):
+        open_pod("cuda-h100x16")
+
+
+def test_missing_plugin_is_answered_with_its_wheels(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(OptionError, match="cuda13-local"):
+        open_pod("cuda-h100x8")
+
+
+@pytest.mark.parametrize("option", ["--target", "--topology"])
+def test_target_has_two_spellings(option, capsys):
+    assert main(["--config=configs/faces64_gan.py", f"{option}=v99:2x2"]) == 2
+    assert "v99:2x2" in capsys.readouterr().err
 
 
 def test_missing_recipe_is_refused_in_one_line(capsys):
@@ -72,10 +98,22 @@ def test_missing_recipe_is_refused_in_one_line(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def _needs(package):
+    missing = importlib.util.find_spec(package) is None
+    return pytest.mark.skipif(missing, reason=f"{package} is not installed")
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="libtpu is not installed")
-def test_generator_step_compiles_for_a_pod_that_is_not_there():
-    arguments = ["--config=configs/faces64_gan.py", "--topology=v5e:2x2", "--level=O0", "--no-fit"]
+@pytest.mark.timeout(1_500)
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("v5e:2x2", marks=_needs("libtpu")),
+        pytest.param("cuda-h100x8", marks=_needs("jax_cuda13_plugin")),
+    ],
+)
+def test_generator_step_compiles_for_chips_that_are_not_there(target):
+    arguments = ["--config=configs/faces64_gan.py", f"--target={target}", "--level=O0", "--no-fit"]
     result = subprocess.run(
         [sys.executable, "-m", "benchmarks.pods", *arguments, "--precision=bfloat16"],
         cwd=CONFIGS.parent,

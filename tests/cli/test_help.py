@@ -6,7 +6,6 @@ import time
 import pytest
 
 from sfe_jax.cli.main import COMMANDS
-from sfe_jax.edits.catalogue import CARS, FACES
 from tests.cli.running import sfe
 from tests.conftest import ROOT
 
@@ -58,14 +57,6 @@ def test_every_option_is_described_in_words(capsys, name):
         described = re.split(r"\s{2,}|\n", words.strip(), maxsplit=1)
         assert len(described) == 2, option
         assert len(described[1].split()) >= 2, option
-
-
-@pytest.mark.parametrize(("domain", "catalogue"), [("faces", FACES), ("cars", CARS)])
-def test_directions_lists_every_edit_in_one_line(capsys, domain, catalogue):
-    assert sfe("directions", "--domain", domain) == 0
-    lines = capsys.readouterr().out.splitlines()
-    for direction in catalogue:
-        assert any(f"│ {direction.name} " in line and direction.range in line for line in lines)
 
 
 def test_an_unknown_command_gives_status_2(capsys):

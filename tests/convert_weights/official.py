@@ -7,7 +7,7 @@ import flax.linen as nn
 import numpy as np
 
 from convert_weights.assemble import export_state
-from convert_weights.name_maps import encoders, stylegan2
+from convert_weights.name_maps import encoders, inception, moco, mtcnn, stylegan2
 from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
@@ -17,6 +17,10 @@ from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.perceptual.curricular_face import CurricularFace
+from sfe_jax.perceptual.inception import FidInception
+from sfe_jax.perceptual.mtcnn import ONet, PNet, RNet
+from sfe_jax.perceptual.resnet import MocoResNet
 from sfe_jax.pipelines.random_bundle import random_variables
 from tests.readers import builders
 
@@ -96,6 +100,18 @@ FAMILIES = {
         encoders.latent_discriminator_entries,
     ),
     "arcface": Family(ArcFace(features=16, **BODY), encoders.arcface, encoders.arcface_entries),
+    "curricular face": Family(
+        CurricularFace(16, BODY["depths"], BODY["widths"]),
+        encoders.curricular_face,
+        encoders.curricular_face_entries,
+    ),
+    "fid inception": Family(
+        FidInception(narrowing=16), inception.inception, inception.inception_entries
+    ),
+    "moco": Family(MocoResNet((1, 2, 1, 1), (2, 3, 4, 5)), moco.resnet, moco.resnet_entries),
+    "mtcnn pnet": Family(PNet(), mtcnn.mtcnn, mtcnn.mtcnn_entries),
+    "mtcnn rnet": Family(RNet(), mtcnn.mtcnn, mtcnn.mtcnn_entries),
+    "mtcnn onet": Family(ONet(), mtcnn.mtcnn, mtcnn.mtcnn_entries),
     "inverter": Family(
         Inverter(num_styles=ROWS, w_dim=SIZE, features=8, num_units=2, **BODY),
         encoders.inverter,
@@ -128,6 +144,18 @@ def state_of(name, prefix=""):
     family = FAMILIES[name]
     state = export_state(variables_of(name), family.entries(family.module))
     return {prefix + key: value for key, value in state.items()}
+
+
+def moco_state():
+    """What MoCo saves: two networks with their projections, and the queue."""
+    projection = {"fc.0.weight": np.ones((3, 3), np.float32), "fc.0.bias": np.ones(3, np.float32)}
+    trunks = {f"module.{which}." for which in ("encoder_q", "encoder_k")}
+    both = {
+        trunk + key: value
+        for trunk in sorted(trunks)
+        for key, value in {**state_of("moco"), **projection}.items()
+    }
+    return {**both, "module.queue": np.ones((2, 3), np.float32)}
 
 
 def average(seed=1):
@@ -202,6 +230,9 @@ def files():
     contents["sfe_editor.pt"] = {"state_dict": {**state_of("inverter", "inverter."), **editor}}
     contents["sfe_inverter.pt"] = {"state_dict": state_of("inverter", "encoder.")}
     contents["arcface.pth"] = state_of("arcface")
+    contents["CurricularFace_Backbone.pth"] = state_of("curricular face")
+    contents["pt_inception.pth"] = state_of("fid inception")
+    contents["moco.pth.tar"] = {"state_dict": moco_state()}
     found = {name: torch_bytes(content) for name, content in contents.items()}
     made = {"": {"_init_args": (), "_init_kwargs": {"synthesis_kwargs": {"conv_clamp": 256}}}}
     generator = state_of("ada"), {**made, "synthesis.b4.conv1": {"conv_clamp": 256}}

@@ -14,6 +14,9 @@ CASES = {
     "sfe_editor.pt": "sfe-editor",
     "sfe_inverter.pt": "sfe-inverter",
     "arcface.pth": "arcface",
+    "CurricularFace_Backbone.pth": "curricular-face",
+    "pt_inception.pth": "fid-inception",
+    "moco.pth.tar": "moco",
     "stylegan2.pkl": "stylegan2-ada",
 }
 
@@ -24,6 +27,11 @@ STATES = {
     "rosinality": "rosinality-generator",
     "rosinality discriminator": "rosinality-discriminator",
     "arcface": "arcface",
+    "curricular face": "curricular-face",
+    "fid inception": "fid-inception",
+    "mtcnn pnet": "mtcnn",
+    "mtcnn rnet": "mtcnn",
+    "mtcnn onet": "mtcnn",
 }
 
 

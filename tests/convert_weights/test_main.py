@@ -321,6 +321,15 @@ def test_inspect_shows_the_arguments_of_a_pickled_network(capsys, official_folde
     assert "G_ema arguments: {'synthesis_kwargs': {'conv_clamp': 256}}" in capsys.readouterr().out
 
 
+def test_inspect_shows_the_fitted_directions_of_a_bundle(capsys, tmp_path):
+    path, rule = tmp_path / "own.safetensors", Linear("fitted/smile", 1.0)
+    record = Direction("smile", "regression", rule, -2.0, 3.5, "", "fitted on 9 codes of a")
+    save_bundle(path, Bundle({}, records=(record,)))
+    assert main(["--inspect", str(path)]) == 0
+    expected = "direction smile: regression, range -2 to 3.5, fitted on 9 codes of a\n"
+    assert expected in capsys.readouterr().out
+
+
 def test_help_answers_without_importing_jax():
     code = (
         "import sys, runpy; sys.argv = ['convert_weights', '--help']\n"

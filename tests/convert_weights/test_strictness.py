@@ -103,7 +103,7 @@ def test_weights_are_refused_in_one_error_when_every_array_is_of_a_wrong_shape(
 
 
 @pytest.mark.parametrize("content", [None, 3, "text", [1, 2], {"state_dict": []}, {1: 2}])
-@pytest.mark.parametrize("kind", [name for name in names() if name != "stylegan3"])
+@pytest.mark.parametrize("kind", names())
 def test_a_file_of_another_structure_is_refused_under_every_kind(tmp_path, content, kind):
     path = tmp_path / "odd.pt"
     path.write_bytes(torch_zip(content))

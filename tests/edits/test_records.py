@@ -4,7 +4,12 @@ import pytest
 
 from sfe_jax.core.errors import FileFormatError
 from sfe_jax.edits.catalogue import CARS, FACES
-from sfe_jax.edits.records import build_directions, describe_direction, describe_directions
+from sfe_jax.edits.records import (
+    build_directions,
+    describe_direction,
+    describe_directions,
+    recorded_directions,
+)
 
 
 @pytest.mark.parametrize("directions", [FACES, CARS])
@@ -38,3 +43,11 @@ def test_a_direction_is_refused_for_a_field_of_another_kind(changes):
 def test_text_is_refused_with_the_name_of_its_file(text):
     with pytest.raises(FileFormatError, match=r"^own\.safetensors: "):
         build_directions(text, "own.safetensors")
+
+
+def test_directions_are_read_from_metadata():
+    assert recorded_directions({"directions": describe_directions(FACES)}, "file") == FACES
+
+
+def test_metadata_without_a_list_has_no_directions():
+    assert recorded_directions({}, "file") == ()

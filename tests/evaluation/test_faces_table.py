@@ -151,7 +151,7 @@ def run(*arguments):
     with (
         mock.patch.object(sys, "argv", ["faces_table", *map(str, arguments)]),
         mock.patch.object(faces_table, "load_bundle"),
-        mock.patch.object(faces_table, "prepare_jax"),
+        mock.patch.object(faces_table, "keep_compiled"),
         mock.patch.object(faces_table, "evaluate_faces", return_value=results()) as evaluate,
     ):
         faces_table.main()

@@ -7,20 +7,27 @@ built through the name maps of `convert_weights`, so that these are tested too.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from convert_weights.kinds import below, by_name, network
-from convert_weights.name_maps import encoders, stylegan2
+from convert_weights.name_maps import encoders, inception, stylegan2, stylegan3
 from sfe_jax.edits.operands import identity
+from sfe_jax.metrics import frechet
+from sfe_jax.metrics.gaussians import feature_statistics
+from sfe_jax.metrics.ms_ssim import ms_ssim_of_batch
 from sfe_jax.ops.bias_act import bias_act
 from sfe_jax.ops.convolution import convolve, downsample_convolve, upsample_convolve
+from sfe_jax.ops.filtered_lrelu import filtered_lrelu
 from sfe_jax.ops.modulated_conv import modulated_conv
 from sfe_jax.ops.upfirdn2d import downsample2d, filter2d, upfirdn2d, upsample2d
+from sfe_jax.perceptual.inception import resize_for_fid
 from sfe_jax.pipelines.bundle import Network
 from sfe_jax.pipelines.methods import InverterMethod, SfeMethod
+from tests.compiling import jit
 from tests.golden.reader import Case
 from tests.golden.training_kinds import ada_augment, ranger
 
@@ -191,6 +198,52 @@ def _modulated(op: str, rest: str, inputs: Mapping[str, np.ndarray]) -> jax.Arra
     )
 
 
+# StyleGAN3.
+
+
+def stylegan3_generator(case: Case) -> Outputs:
+    net = network(case.state, stylegan3.generator, stylegan3.generator_entries, case.name)
+    module, z, c = net.module, jnp.asarray(case.inputs["z"]), _labels(case)
+
+    @jax.jit
+    def run(variables):
+        ws = module.apply(variables, z, c, method="map")
+        return ws, module.apply(variables, ws, method="synthesize")["image"]
+
+    ws, image = run(net.variables)
+    stride = case.config["image_stride"]
+    image = to_nchw(image)[:, :, ::stride, ::stride]
+    return {"ws": np.asarray(ws[:, np.array([0, -1])]), "image": image}
+
+
+FILTERED_LRELU_CASES = {
+    "a": {"up": 2, "down": 2, "padding": (9, 10, 9, 10)},
+    "b": {
+        "up": 4,
+        "down": 2,
+        "padding": (19, 18, 20, 17),
+        "gain": 1.3,
+        "slope": 0.1,
+        "clamp": 0.4,
+    },
+    "d": {"up": 2, "down": 1, "padding": (-2, 3, 1, 0)},
+}
+"""Arguments of the recorded filtered_lrelu cases, as the case's `about` gives them."""
+
+
+def stylegan3_ops(case: Case) -> Outputs:
+    inputs, outputs = case.inputs, {}
+    for key in case.outputs:
+        _, name, down = key.split("/")
+        filters = {
+            "up_filter": inputs["fu"],
+            "down_filter": inputs["fd" if down == "sep" else "fd_radial"],
+        }
+        run = jax.jit(partial(filtered_lrelu, **filters, **FILTERED_LRELU_CASES[name]))
+        outputs[key] = to_nchw(run(to_nhwc(inputs["x"]), jnp.asarray(inputs["b"])))
+    return outputs
+
+
 # StyleGAN2, rosinality.
 
 
@@ -275,6 +328,32 @@ def e4e_latent_discriminator(case: Case) -> Outputs:
 def arcface(case: Case) -> Outputs:
     net = network(case.state, encoders.arcface, encoders.arcface_entries, case.name)
     return {"features": _apply(net, to_nhwc(case.inputs["x"]))}
+
+
+# FID.
+
+
+def fid_inception(case: Case) -> Outputs:
+    net = network(case.state, inception.inception, inception.inception_entries, case.name)
+    images = 2 * to_nhwc(case.inputs["x"]) - 1
+    read = jax.jit(lambda v: net.module.apply(v, resize_for_fid(images)))
+    reading = {key: np.asarray(value) for key, value in read(net.variables).items()}
+    blocks = {f"block{index}": reading[f"block{index}"] for index in range(3)}
+    return {**blocks, "block3": reading["features"], "pool": reading["features"]}
+
+
+# Metrics.
+
+
+def frechet_distance(case: Case) -> Outputs:
+    first, second = (feature_statistics(case.inputs[name]).gaussian() for name in "ab")
+    return {"distance": np.asarray(frechet.frechet_distance(first, second))}
+
+
+def ms_ssim_jorge_pessoa(case: Case) -> Outputs:
+    images, target = (to_nhwc(case.inputs[name]) for name in "ab")
+    run = jit(partial(ms_ssim_of_batch, data_range=1.0))
+    return {"msssim": np.asarray(run(images, target))}
 
 
 # LPIPS.
@@ -367,6 +446,8 @@ KINDS: dict[str, Callable[[Case], Outputs]] = {
         stylegan2_ada_discriminator,
         stylegan2_path_length,
         stylegan2_ops,
+        stylegan3_generator,
+        stylegan3_ops,
         rosinality_generator,
         rosinality_discriminator,
         psp_gradual_style_encoder,
@@ -375,6 +456,9 @@ KINDS: dict[str, Callable[[Case], Outputs]] = {
         e4e_encoder,
         e4e_latent_discriminator,
         arcface,
+        fid_inception,
+        frechet_distance,
+        ms_ssim_jorge_pessoa,
         lpips,
         style_feature_editor,
         ranger,

@@ -10,11 +10,11 @@ from sfe_jax.metrics.ms_ssim import (
     gaussian_window,
     halve,
     ms_ssim,
+    ms_ssim_of_batch,
     similarity_of_scales,
     ssim,
 )
 from tests.compiling import jit
-from tests.golden.reader import load_case
 from tests.reference import ssim as reference
 
 
@@ -104,13 +104,16 @@ def test_pictures_of_different_shapes_are_refused(run):
         run(noise(2, 24, 24, 3), noise(1, 24, 24, 3))
 
 
-def test_five_scales_equal_those_that_sfe_carries(golden_folder):
-    """Its unused port takes means over pictures and channels before the product."""
-    case = load_case(golden_folder, "msssim")
-    images, target = (
-        np.asarray(case.inputs[name], np.float32).transpose(0, 2, 3, 1) for name in ("a", "b")
-    )
-    terms = jit(partial(similarity_of_scales, data_range=1.0))(images, target)
-    similarity, structure = (np.asarray(x).mean(axis=(0, 2)) for x in terms)
-    product = np.prod(np.append(structure[:-1], similarity[-1]) ** np.asarray(WEIGHTS))
-    assert product == pytest.approx(float(case.outputs["msssim"]), rel=2e-5)
+def test_older_form_takes_means_before_the_product():
+    images, target = noise(2, 161, 161, 1), noise(2, 161, 161, 1, seed=1)
+    target = 0.5 * (images + target * np.asarray([0.2, 2], np.float32).reshape(2, 1, 1, 1))
+    forms = (ms_ssim_of_batch, similarity_of_scales)
+    run = jit(lambda *pair: [form(*pair, data_range=2.0) for form in forms])
+    score, (similarity, structure) = run(images, target)
+    means = np.append(np.mean(structure[:, :4], (0, 2)), np.mean(similarity[:, 4]))
+    assert score == pytest.approx(np.prod(means ** np.asarray(WEIGHTS)), rel=1e-5)
+
+
+def test_older_form_refuses_pictures_without_five_scales():
+    with pytest.raises(ShapeError, match="160 x 170, which gives 4 scales"):
+        ms_ssim_of_batch(noise(1, 160, 170, 1), noise(1, 160, 170, 1), data_range=2.0)

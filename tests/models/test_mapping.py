@@ -12,7 +12,7 @@ from tests.reference import stylegan2 as reference
 
 def codes(z, c=None, *, c_dim=0, **options):
     module, variables = generator(c_dim=c_dim)
-    return module.apply(variables, z, c, method=lambda m, z, c: m.mapping(z, c, **options))
+    return module.apply(variables, z, c, method="map", **options)
 
 
 def average():

@@ -6,6 +6,7 @@ from itertools import pairwise
 import jax
 import pytest
 
+from sfe_jax.models.alias_free_table import Growth, alias_free_channels
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.models.feature_editor import FeatureFuser
@@ -14,9 +15,14 @@ from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.layer_table import channel_table
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.models.stylegan3 import Generator as AliasFreeGenerator
 from sfe_jax.perceptual.arcface import ArcFace
+from sfe_jax.perceptual.curricular_face import CurricularFace
 from sfe_jax.perceptual.face_features import FaceFeatures
+from sfe_jax.perceptual.inception import FidInception
 from sfe_jax.perceptual.lpips import Lpips
+from sfe_jax.perceptual.mtcnn import ONet, PNet, RNet
+from sfe_jax.perceptual.resnet import MocoResNet
 from sfe_jax.pipelines.bundle import ARCHITECTURES, abstract_variables
 
 
@@ -45,6 +51,7 @@ FACE_HEADS = (16 * 128 + 1) * 256 + 257 * 12 + 257 * 64
 
 SMALL_256 = channel_table(256, base=16384)
 CIFAR = channel_table(32)
+R_1024 = alias_free_channels(Growth(1024), base=65536, maximum=1024)
 
 PINNED = {  # Trainable numbers, those of the original networks where there are some.
     "generator_1024": (Generator(), 30_370_060),
@@ -53,6 +60,8 @@ PINNED = {  # Trainable numbers, those of the original networks where there are 
     "generator_256_half": (Generator(channels=SMALL_256), 24_767_458),
     "generator_256_half_map2": (Generator(channels=SMALL_256, mapping_layers=2), 23_191_522),
     "generator_32_map2": (Generator(channels=CIFAR, mapping_layers=2), 19_947_539),
+    "stylegan3_t_1024": (AliasFreeGenerator(), 22_313_167),
+    "stylegan3_r_1024": (AliasFreeGenerator(R_1024, kernel_size=1, radial=True), 15_093_151),
     "discriminator_1024": (Discriminator(), 29_012_513),
     "discriminator_512": (Discriminator(channels=channel_table(512)), 28_982_849),
     "discriminator_256": (Discriminator(channels=channel_table(256)), 28_864_129),
@@ -73,6 +82,12 @@ PINNED = {  # Trainable numbers, those of the original networks where there are 
     "lpips_alex": (Lpips("alex"), 2_470_848),
     "lpips_vgg": (Lpips("vgg"), 14_716_160),
     "lpips_squeeze": (Lpips("squeeze"), 724_736),
+    "curricular_face": (CurricularFace(), 65_128_768),
+    "moco": (MocoResNet(), 23_508_032),
+    "fid_inception": (FidInception(), 23_850_960),
+    "mtcnn_pnet": (PNet(), 6_632),
+    "mtcnn_rnet": (RNet(), 100_178),
+    "mtcnn_onet": (ONet(), 389_040),
     "face_features": (FaceFeatures(("",) * 12), FACE_CONVS + FACE_HEADS),
 }
 
@@ -80,6 +95,9 @@ RUNNING = {  # Running statistics of batch normalisation.
     "psp": (GradualStyleEncoder(), 24_320),
     "psp_w_plus": (WPlusEncoder(), 25_344),
     "arcface": (ArcFace(), 26_368),
+    "curricular_face": (CurricularFace(), 47_360),
+    "moco": (MocoResNet(), 53_120),
+    "fid_inception": (FidInception(), 34_432),
 }
 
 

@@ -67,7 +67,7 @@ def test_picture_equals_definition_at_resolution(channels):
 def test_generator_equals_mapping_then_synthesis():
     module, variables = generator(c_dim=C)
     z, c = draw(2, Z), draw(2, C, seed=1)
-    ws = module.apply(variables, z, c, method=lambda m, z, c: m.mapping(z, c, psi=0.7, cutoff=3))
+    ws = module.apply(variables, z, c, psi=0.7, cutoff=3, method="map")
     image = jit(lambda: module.apply(variables, z, c, psi=0.7, cutoff=3))()
     assert_near(image, synthesize(ws, fields={"c_dim": C})["image"])
 

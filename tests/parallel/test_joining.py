@@ -1,7 +1,3 @@
-import contextlib
-import json
-import socket
-
 import jax
 import jax.numpy as jnp
 import pytest
@@ -11,14 +7,8 @@ from sfe_jax.core.errors import WeightsError
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.writers import LOG, read_log
 from tests.parallel.joining import like, state
-from tests.parallel.running import program
 from tests.parallel.saving import Position
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
+from tests.running import run_pair
 
 
 @pytest.fixture(scope="module")
@@ -29,25 +19,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(folder):
     """What each of two processes found out."""
-    address = f"localhost:{_free_port()}"
-    with contextlib.ExitStack() as stack:
-        processes = [
-            stack.enter_context(
-                program(
-                    "joining",
-                    folder,
-                    JAX_COORDINATOR_ADDRESS=address,
-                    JAX_NUM_PROCESSES=2,
-                    JAX_PROCESS_ID=index,
-                )
-            )
-            for index in range(2)
-        ]
-        said = [process.communicate(timeout=60) for process in processes]
-    for process, (_, errors) in zip(processes, said, strict=True):
-        assert process.returncode == 0, errors
-    # The library that moves data between processes speaks first.
-    return [json.loads(output.splitlines()[-1]) for output, _ in said]
+    return run_pair("parallel.joining", folder, timeout=60)
 
 
 def test_one_of_two_processes_is_the_main_one(found):

@@ -8,14 +8,14 @@ from jax.sharding import SingleDeviceSharding
 
 from sfe_jax.checkpoints import Checkpoints
 from sfe_jax.parallel.sharding import with_shardings
-from tests.parallel.running import program
 from tests.parallel.saving import Position, filled
+from tests.running import program
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("trial", range(2))
 def test_newest_checkpoint_is_whole_after_a_kill(tmp_path, trial):
-    with program("saving", tmp_path) as process:
+    with program("parallel.saving", tmp_path, devices=2) as process:
         begun = [int(process.stdout.readline()) for _ in range(3 + trial)]
         time.sleep(0.05 * trial)
         process.send_signal(signal.SIGKILL)

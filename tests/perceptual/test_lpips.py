@@ -10,7 +10,6 @@ from convert_weights.name_maps.lpips import package, package_entries
 from sfe_jax.core.errors import ShapeError, WeightsError
 from sfe_jax.core.trees import apply
 from sfe_jax.perceptual.lpips import Lpips, normalise_channels, standardise_colours
-from sfe_jax.perceptual.squeezenet import halve
 from tests.compiling import jit
 from tests.reference import lpips as reference
 from tests.reference.resize import resize_bilinear
@@ -136,15 +135,6 @@ def test_channels_stay_zero_where_all_are():
 def test_slope_is_finite_where_all_channels_are_zero():
     slope = jit(jax.grad(lambda x: jnp.sum(normalise_channels(x))))(jnp.zeros((1, 1, 1, 3)))
     np.testing.assert_array_equal(slope, 1)
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"), [(5, [2, 4]), (6, [2, 4, 5]), (7, [2, 4, 6]), (2, [1])]
-)
-def test_halving_lets_last_window_stand_over_the_border(size, expected):
-    ramp = jnp.arange(float(size))[None, :, None, None]
-    x = jnp.broadcast_to(ramp, (1, size, size, 1))
-    np.testing.assert_array_equal(halve(x)[0, :, 0, 0], expected)
 
 
 # Refusals.

@@ -1,22 +1,12 @@
 """Two processes train, stop and go on as one."""
 
-import contextlib
-import json
-import socket
-
 import jax
 import numpy as np
 import pytest
 
+from tests.running import run_pair
 from tests.training.joining import RECIPE
-from tests.training.running import program
 from tests.training.toys import released, run, values
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -27,22 +17,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(folder):
     """What each process said at its end."""
-    shared = {
-        "JAX_COORDINATOR_ADDRESS": f"localhost:{_free_port()}",
-        "JAX_NUM_PROCESSES": 2,
-    }
-    with contextlib.ExitStack() as stack:
-        processes = [
-            stack.enter_context(
-                program("joining", folder, devices=2, JAX_PROCESS_ID=index, **shared)
-            )
-            for index in range(2)
-        ]
-        said = [process.communicate(timeout=150) for process in processes]
-    for process, (_, errors) in zip(processes, said, strict=True):
-        assert process.returncode == 0, errors
-    # The library that moves data between processes speaks first.
-    return [json.loads(output.splitlines()[-1]) for output, _ in said]
+    return run_pair("training.joining", folder, timeout=150)
 
 
 def test_processes_stop_together_when_one_is_asked(found):

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
+from tests.running import program
 from tests.training.killing import KINDS
-from tests.training.running import program
 from tests.training.toys import assert_same_runs, saved_steps
 
 LIMIT = 900
@@ -17,7 +17,7 @@ LIMIT = 900
 
 def _start(kind, folder, cache):
     return program(
-        "killing", kind, folder,
+        "training.killing", kind, folder,
         JAX_COMPILATION_CACHE_DIR=cache, JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0,
     )  # fmt: skip
 

@@ -5,7 +5,15 @@ import optax
 import pytest
 
 from sfe_jax.core.errors import OptionError
-from sfe_jax.training.method import Phase, Trainer, TrainState, as_float, columns, gradients
+from sfe_jax.training.method import (
+    Phase,
+    Trainer,
+    TrainState,
+    as_float,
+    columns,
+    decaying_ranger,
+    gradients,
+)
 
 
 def loss(params, carry, batch, key):
@@ -112,3 +120,28 @@ def test_columns_put_the_pictures_of_a_sample_side_by_side():
     one = jnp.arange(5.0).reshape(5, 1, 1, 1)
     table = columns(one, one + 10, pairs=2)
     np.testing.assert_array_equal(table[..., 0, 0, 0], [[0, 10, 1, 11], [2, 12, 3, 13]])
+
+
+def rates(decay):
+    """The size of a step by images seen, 4 a step, of a constant slope once RAdam has settled."""
+    params = {"x": jnp.zeros(2)}
+    optimizer = decaying_ranger(0.5, decay, 4)
+    state = optimizer.init(params)
+    steps = []
+    for _ in range(12):
+        updates, state = optimizer.update({"x": jnp.array([1.0, -1.0])}, state, params)
+        steps.append(float(jnp.abs(updates["x"][0])))
+    return steps
+
+
+def test_decaying_ranger_stops_at_the_end_of_the_decay():
+    constant, decaying = rates(()), rates((16, 32))
+    assert decaying[:5] == constant[:5]
+    assert constant[8] > 0
+    assert decaying[8] == 0
+
+
+@pytest.mark.parametrize("decay", [(5,), (8, 8), (8, 4), (-1, 4), (1, 2, 3)])
+def test_decaying_ranger_refuses_what_is_no_interval(decay):
+    with pytest.raises(OptionError, match="required are two rising counts"):
+        decaying_ranger(0.5, decay, 4)

@@ -1,0 +1,161 @@
+"""Leaky ReLU between an upsampling and a downsampling, so that it adds no alias.
+
+The map in the middle has four to sixteen times the pixels of the input. It is never kept for the
+derivative, which computes it again from the input. On CPU it never exists whole either: all steps
+leave channels apart, so that a loop takes a few channels at a time, which stay in the cache. For
+86x86x256, upsampled by 2, on one core: forward 30 ms and 21 MiB where the plain chain of its steps
+takes 49 ms and 46 MiB, gradient 87 ms and 23 MiB where that takes 133 ms and 138 MiB. Products with
+band matrices in place of shifted sums take 1.6 to 5 times as long as the chain.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from sfe_jax.core.checks import check_shape
+from sfe_jax.core.types import Array
+from sfe_jax.ops.bias_act import bias_act
+from sfe_jax.ops.upfirdn2d import upfirdn2d
+
+CHANNELS_AT_ONCE = 32
+"""Channels of a group on CPU."""
+
+Sides = tuple[int, int, int, int]
+"""Zeros before and after x, before and after y."""
+
+
+def _adjoint_padding(
+    before: int, *, size: int, resampled: int, taps: int, up: int, down: int
+) -> tuple[int, int]:
+    """Padding with which the adjoint of a resampling of one axis gives back its length.
+
+    Args:
+        before: Zeros before the axis in the resampling.
+        size: Length of its input.
+        resampled: Length of its output.
+        taps: Of its filter.
+        up: Its factor of upsampling, by which the adjoint downsamples.
+        down: Its factor of downsampling.
+    """
+    first = taps - 1 - before
+    return first, (size - 1) * up + taps - resampled * down - first
+
+
+def _resample(
+    x: Array,
+    f: np.ndarray | None,
+    *,
+    up: int = 1,
+    down: int = 1,
+    sides: Sides = (0, 0, 0, 0),
+    gain: float = 1.0,
+    flip: bool = False,
+) -> Array:
+    """`upfirdn2d`, whose derivative is written as another `upfirdn2d`: factors exchanged.
+
+    JAX's own transpose of the shifted sums takes 2.5 times as long for a radial filter, and 3.5
+    times as long to compile.
+    """
+
+    @jax.custom_vjp
+    def run(x: Array) -> Array:
+        return upfirdn2d(x, f, up=up, down=down, padding=sides, flip_filter=flip, gain=gain)
+
+    _, height, width, _ = x.shape
+    taps = 1 if f is None else f.shape[0]
+    adjoint = functools.partial(_adjoint_padding, taps=taps, up=up, down=down)
+
+    def pull_back(_: None, g: Array) -> tuple[Array]:
+        across = adjoint(sides[0], size=width, resampled=g.shape[2])
+        along = adjoint(sides[2], size=height, resampled=g.shape[1])
+        back = (*across, *along)
+        return (_resample(g, f, up=down, down=up, sides=back, gain=gain, flip=not flip),)
+
+    run.defvjp(lambda x: (run(x), None), pull_back)
+    return run(x)
+
+
+def _in_groups(function: Callable[[Array, Array], Array], x: Array, bias: Array) -> Array:
+    """Applies `function` to equal groups of channels, one after the other.
+
+    Args:
+        function: Of x [N, H, W, c] and bias [c], without exchange between channels.
+        x: [N, H, W, C].
+        bias: [C].
+
+    Returns:
+        [N, H', W', C].
+    """
+    channels = x.shape[-1]
+    count = -(-channels // CHANNELS_AT_ONCE)
+    if count == 1:
+        return function(x, bias)
+    size = -(-channels // count)
+    missing = count * size - channels
+    x = jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, missing)))
+    groups = jnp.moveaxis(x.reshape(*x.shape[:3], count, size), 3, 0)
+    biases = jnp.pad(bias, (0, missing)).reshape(count, size)
+    y = lax.map(lambda group: function(*group), (groups, biases))
+    y = jnp.moveaxis(y, 0, 3)
+    return y.reshape(*y.shape[:3], -1)[..., :channels]
+
+
+def filtered_lrelu(
+    x: Array,
+    bias: Array | None = None,
+    *,
+    up_filter: np.ndarray | None = None,
+    down_filter: np.ndarray | None = None,
+    up: int = 1,
+    down: int = 1,
+    padding: Sides = (0, 0, 0, 0),
+    slope: float = 0.2,
+    gain: float = math.sqrt(2),
+    clamp: float | None = None,
+) -> Array:
+    """Adds a bias, upsamples, applies leaky ReLU, a gain and a clamp, and downsamples.
+
+    Reverse derivatives of any order; the slope is 0 where the clamp holds.
+
+    Args:
+        x: [N, H, W, C], float32 or bfloat16.
+        bias: [C] in the dtype of `x`, or None.
+        up_filter: Of the upsampling, [n] or [n, n]; brightness is kept if its sum is 1. None does
+            not filter.
+        down_filter: Of the downsampling, likewise.
+        up: Factor before the nonlinearity.
+        down: Factor after it.
+        padding: Zeros around the upsampled map: before x, after x, before y, after y; negative
+            widths crop.
+        slope: Of negative values.
+        gain: Factor of the nonlinearity's result.
+        clamp: Bound of the absolute value between the filters. None = no bound.
+
+    Returns:
+        [N, H', W', C], dtype of `x`, of the size (H up + y0 + y1 - (up taps - 1) - (down taps - 1)
+        + down - 1) // down, likewise for W'.
+
+    Raises:
+        ShapeError: If `bias` does not fit, or as `upfirdn2d`.
+
+    Source: StyleGAN3 (arXiv:2106.12423), section 3.2; stylegan3,
+        torch_utils/ops/filtered_lrelu.py.
+    """
+    check_shape("x", x.shape, (None, None, None, None))
+    bias = jnp.zeros(x.shape[-1:], x.dtype) if bias is None else bias
+    check_shape("bias", bias.shape, x.shape[-1:])
+
+    @jax.checkpoint
+    def apply(x: Array, bias: Array) -> Array:
+        x = x + bias[None, None, None]
+        x = _resample(x, up_filter, up=up, sides=padding, gain=float(up**2))
+        x = bias_act(x, alpha=slope, gain=gain, clamp=clamp)
+        return _resample(x, down_filter, down=down)
+
+    grouped = functools.partial(_in_groups, apply)
+    return lax.platform_dependent(x, bias, cpu=grouped, default=apply)
