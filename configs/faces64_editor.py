@@ -27,6 +27,7 @@ def get_config() -> Recipe:
             num_units=4,
             linear_start=True,
             learning_rate=2e-3,
+            decay=(16_000, 32_000),
             edits={},
             criteria=CriteriaOptions(
                 size=64, perceptual_network="features", identity_network="features"
@@ -38,6 +39,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,
         schedule=Schedule(
-            total=64_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
+            total=32_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
         ),
     )

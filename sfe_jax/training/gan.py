@@ -256,11 +256,14 @@ class Gan:
 
     # Parts that the losses share.
 
+    def _true_labels(self, batch: Batch) -> Array | None:
+        """Labels of a batch; None if the networks do not know them, whether the data has or not."""
+        return batch["label"] if self.generator.c_dim else None
+
     def _labels(self, batch: Batch, key: Array) -> Array | None:
         """Labels for pictures to be made: those of the batch in another order."""
-        if not self.generator.c_dim:
-            return None
-        return jax.random.permutation(key, batch["label"])
+        c = self._true_labels(batch)
+        return None if c is None else jax.random.permutation(key, c)
 
     def _codes(self, variables: Variables, count: int, c: Array | None, key: Array) -> Array:
         """Mixed codes W+ [N, L, W] of random z."""
@@ -377,7 +380,7 @@ class Gan:
             fake = self._pictures(generator, ws, keys[2])
             judge = {"params": params}
             fake_logits = self._judge(judge, fake, c, keys[3], ada.p)
-            real_logits = self._judge(judge, real, part.get("label"), keys[4], ada.p)
+            real_logits = self._judge(judge, real, self._true_labels(part), keys[4], ada.p)
             value = discriminator_loss(real_logits, fake_logits)
             scalars = {
                 "loss/discriminator": value,
@@ -412,9 +415,9 @@ class Gan:
         options, ada = self.options, state.extra["ada"]
 
         def loss(params: Any, ada: AdaState, part: Batch, key: Array):
-            judge = {"params": params}
+            judge, c = {"params": params}, self._true_labels(part)
             penalty, logits = r1_penalty(
-                lambda images: self._judge(judge, images, part.get("label"), key, ada.p),
+                lambda images: self._judge(judge, images, c, key, ada.p),
                 as_float(part["image"]),
             )
             value = jnp.mean(penalty) * (options.r1_gamma / 2 * options.r1_interval)
@@ -431,9 +434,8 @@ class Gan:
         rows, columns = SHOWN
         key, count = jax.random.key(0), rows * columns  # Fixed, so that grids can be compared.
         z = jax.random.normal(key, (count, self.generator.z_dim))
-        c = None
-        if self.generator.c_dim:
-            c = jnp.resize(examples["label"], (count, self.generator.c_dim))
+        c = self._true_labels(examples)
+        c = None if c is None else jnp.resize(c, (count, self.generator.c_dim))
         variables = state.averages["generator"]
         ws = apply(self.generator, variables, z, c, method="map")
         fakes = apply(self.generator, variables, ws, method="synthesize")["image"]
@@ -449,7 +451,7 @@ class Gan:
         del frozen
         key = jax.random.fold_in(jax.random.key(1), state.step)
         count = batch["image"].shape[0]
-        c = batch.get("label") if self.generator.c_dim else None
+        c = self._true_labels(batch)
         average, judge = state.averages["generator"], state.networks["discriminator"]
         ws = self._codes(average, count, c, key)
         fake = self._pictures(average, ws, jax.random.fold_in(key, 1))

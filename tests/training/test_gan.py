@@ -252,6 +252,17 @@ def test_labels_reach_the_discriminator(judged):
     assert all(jax.tree.leaves(moved))
 
 
+@pytest.mark.parametrize("name", ["generator", "discriminator", "r1"])
+def test_labels_of_the_data_are_left_alone_by_networks_that_know_none(name):
+    method = games.game(batch_size=BATCH)
+    (phase,) = (phase for phase in method.phases if phase.name == name)
+    batch = games.pictures(BATCH, labels=LABELS)
+    with quick():
+        state = jax.eval_shape(method.init, games.KEY)
+        _, scalars = jax.eval_shape(phase.run, state, {}, batch, games.KEY)
+    assert scalars
+
+
 def test_labels_of_fakes_are_those_of_the_batch_in_another_order(conditional):
     batch = games.pictures(BATCH, labels=LABELS)
     labels = conditional[0]._labels(batch, games.KEY)
