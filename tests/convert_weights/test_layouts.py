@@ -14,8 +14,12 @@ SHAPES = {
     "NOISE": [(1, 1, 4, 5)],
     "ONE_ELEMENT": [(1,)],
 }
-CASES = [(getattr(layouts, name), shape) for name, shapes in SHAPES.items() for shape in shapes]
-CASES.append((layouts.flattened_dense(2, 3), (5, 4 * 2 * 3)))
+CASES = [
+    pytest.param(getattr(layouts, name), shape, id=f"{name}-{shape}")
+    for name, shapes in SHAPES.items()
+    for shape in shapes
+]
+CASES.append(pytest.param(layouts.flattened_dense(2, 3), (5, 4 * 2 * 3), id="flattened_dense"))
 
 
 def test_every_layout_is_tested():
@@ -23,7 +27,7 @@ def test_every_layout_is_tested():
     assert defined == SHAPES.keys()
 
 
-@pytest.mark.parametrize(("layout", "shape"), CASES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("layout", "shape"), CASES)
 def test_to_official_undoes_to_ours(layout, shape):
     official = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     back = layout.to_official(np.asarray(layout.to_ours(official)))
