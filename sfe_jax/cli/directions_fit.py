@@ -10,15 +10,22 @@ from sfe_jax.cli.options import Precision, Weights, one_hot, read_array
 from sfe_jax.core.errors import FileFormatError, OptionError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
     from sfe_jax.edits.fitting.directions import Fitted, Samples
+    from sfe_jax.edits.fitting.least_change import Slopes
     from sfe_jax.edits.fitting.strengths import Score
     from sfe_jax.pipelines.bundle import Bundle, Network
 
-FitMethod = Literal["regression", "interfacegan", "ganspace", "sefa"]
+FitMethod = Literal["regression", "least-change", "interfacegan", "ganspace", "sefa"]
 
-SUPERVISED = {"regression": "regression", "interfacegan": "InterFaceGAN"}
+SUPERVISED = {
+    "regression": "regression",
+    "least-change": "least change",
+    "interfacegan": "InterFaceGAN",
+}
 """Methods that fit a direction per attribute, and their names in a listing."""
 
 CURVE_CODES = 64
@@ -26,6 +33,9 @@ CURVE_CODES = 64
 
 CURVE_STEP = 0.5
 """Between the strengths that are tried."""
+
+SLOPE_CODES = 512
+"""Codes whose slopes are averaged."""
 
 MAP_BATCH = 1024
 """Codes mapped together; they are small."""
@@ -131,6 +141,27 @@ def _build_judge(
     return lambda ws: score(ws)[:, columns]
 
 
+def _slopes(
+    bundle: "Bundle", codes: Any, names: tuple[str, ...], *, batch: int, seed: int
+) -> "Slopes":
+    """How pictures and attributes follow the first codes [N, W]."""
+    import jax
+
+    from sfe_jax.evaluation.slopes import measure_slopes
+
+    generator, features = bundle.network("generator"), bundle.network("features")
+    known: Any = features.module
+    module: Any = generator.module
+    return measure_slopes(
+        generator,
+        features,
+        codes[:SLOPE_CODES, None].repeat(module.num_ws, axis=1),
+        columns=[known.attribute_names.index(name) for name in names],
+        key=jax.random.key(seed),
+        batch_size=batch,
+    )
+
+
 def _score(codes: Any, judge: "Score", *, num_ws: int, batch: int) -> Any:
     """Scores [N, A] of codes [N, W], under a progress bar."""
     import numpy as np
@@ -155,6 +186,7 @@ def _fit(
     share: float,
     components: int,
     rows: range,
+    slopes: "Callable[[], Slopes]",
 ) -> "list[Fitted]":
     """The directions of a method."""
     from sfe_jax.edits.fitting import directions as fitting
@@ -163,6 +195,8 @@ def _fit(
     from sfe_jax.edits.fitting.sefa import affine_kernels, factorise
 
     generator: Any = network.module
+    if method == "least-change":
+        return fitting.least_change_directions(slopes(), samples, preserve=preserve)
     if method == "ganspace":
         parts = principal_components(samples.codes, components)
         return fitting.ganspace_directions(parts, samples, rows=rows)
@@ -256,10 +290,12 @@ def fit_directions(
 
     Args:
         weights: Bundle written by `python -m convert_weights`.
-        method: regression and interfacegan give a direction per attribute; ganspace and sefa give
-            ganspace0, ganspace1, ... or sefa0, sefa1, ..., each described by its attribute.
+        method: regression, least-change and interfacegan give a direction per attribute; ganspace
+            and sefa give ganspace0, ganspace1, ... or sefa0, sefa1, ..., each described by its
+            attribute. least-change suits what is small in the picture, such as a smile.
         attribute: Names to fit, by default all that are scored; with --scores, of its columns.
-        preserve: Attributes that the fitted directions leave alone (regression, interfacegan).
+        preserve: Attributes that the fitted directions leave alone (regression, interfacegan);
+            least-change leaves the other fitted ones alone too.
         samples: Random codes to fit on.
         seed: Of the random codes.
         class_index: Class of a conditional generator, from 0.
@@ -282,6 +318,11 @@ def fit_directions(
         raise OptionError(f"--reach is {reach}; required is at least {CURVE_STEP}")
     if scores and not codes:
         raise OptionError("--scores is given without --codes; name the codes that were scored")
+    if method == "least-change" and (scores or rows):
+        raise OptionError(
+            "--method least-change follows the network `features`, through all rows; leave out "
+            "--scores and --rows, or choose regression"
+        )
     if preserve and method not in SUPERVISED:
         raise OptionError(f"--preserve goes with {' and '.join(SUPERVISED)}, not with {method}")
     if out.suffix != ".safetensors":
@@ -331,6 +372,7 @@ def fit_directions(
         share=share,
         components=components,
         rows=moved,
+        slopes=partial(_slopes, bundle, w, names, batch=batch, seed=seed),
     )
     if judge:
         fitted = [_measure(entry, taken, generator, judge, reach=reach) for entry in fitted]

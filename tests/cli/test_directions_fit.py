@@ -229,3 +229,21 @@ def test_codes_of_another_shape_are_refused(capsys, generator_weights, tmp_path,
     options = ("--method", "ganspace", "--codes", tmp_path / "codes.npy")
     message = refusal(capsys, generator_weights, *options)
     assert f"codes.npy: codes have shape {shape}; required is (N, 5)" in message
+
+
+def test_least_change_raises_a_colour_and_leaves_the_others(judged_weights, tmp_path):
+    arguments = ("--method", "least-change", "--attribute", "red", "--preserve", "green", "blue")
+    records, arrays = fit(judged_weights, tmp_path / "own.safetensors", *arguments, *SMALL)
+    (record,) = records
+    assert (record.name, record.method) == ("red", "least change")
+    assert record.low < 0 < record.high
+    assert arrays["fitted/red"].ndim == 2
+
+
+@pytest.mark.parametrize("option", ["--scores", "--rows"])
+def test_least_change_refuses_what_it_does_not_use(judged_weights, own, option, capsys):
+    codes, scores, _ = own
+    given = (scores, "--codes", codes) if option == "--scores" else (0, 1)
+    arguments = ("--method", "least-change", "--attribute", "red", option, *given)
+    text = refused(capsys, "fit-directions", "-w", judged_weights, *arguments)
+    assert "leave out --scores and --rows" in text

@@ -1,6 +1,7 @@
 """Fitted vectors as directions with a name, a meaning, and strengths that were measured.
 
-One unit of strength is one standard deviation of the codes along the direction.
+One unit of strength is one standard deviation of the codes along the direction; of directions of
+least change, what raises the score by one standard deviation, to first order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ import numpy as np
 from sfe_jax.core.errors import OptionError
 from sfe_jax.edits.direction import Direction, GanSpace, Linear
 from sfe_jax.edits.fitting.attributes import Fit, correlations, orthogonalise
+from sfe_jax.edits.fitting.least_change import Slopes, least_change
 from sfe_jax.edits.fitting.strengths import usable_range
 
 TARGET_SHARE = 0.02
@@ -81,6 +83,30 @@ def attribute_directions(
         direction = replace(direction, positive=f"raises {name}{kept}")
         fitted.append(Fitted(direction, arrays, name, {"held_out": fits[name].held_out}))
     return fitted
+
+
+def least_change_directions(
+    slopes: Slopes, samples: Samples, *, preserve: Sequence[str] = ()
+) -> list[Fitted]:
+    """One direction per attribute, named after it; each leaves all the others alone.
+
+    Args:
+        slopes: Of the samples' attributes, in their order.
+        samples: Their scores give the unit of strength.
+        preserve: Attributes that get no direction of their own.
+
+    Raises:
+        EditError: If the attributes cannot be moved one without another.
+    """
+    fitted = []
+    for name, column, move in zip(
+        samples.names, samples.scores.T, least_change(slopes), strict=True
+    ):
+        rule = Linear(f"fitted/{name}", float(np.std(column)))
+        direction = Direction(name, "least change", rule, None, None, "", samples.source)
+        direction = replace(direction, positive=f"raises {name}, with the least change")
+        fitted.append(Fitted(direction, {rule.array: move.astype(np.float32)}, name))
+    return [entry for entry in fitted if entry.attribute not in preserve]
 
 
 def orient(vectors: np.ndarray, samples: Samples) -> tuple[np.ndarray, list[str | None], list[str]]:
