@@ -100,6 +100,10 @@ def _converted(name: str) -> Bundle:
             return _directions(1024)
         case "cars512_directions":
             return _directions(512)
+        case "faces64":  # What the package holds; recipes read these two of it.
+            return Bundle(
+                {**_bundle("faces64_gan").networks, **_bundle("faces64_features").networks}
+            )
         case "faces64_directions":
             return _fitted_directions((10, 96))
     raise OptionError(f"bundle {name!r} is neither of a recipe nor known as a converted one")
