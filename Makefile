@@ -50,7 +50,11 @@ FACES := sfe_jax/weights/faces64.safetensors
 link = $(RUNS)/faces64_$(1)/faces64_$(1).safetensors
 LINKS := $(foreach name,features gan e4e inverter editor,$(call link,$(name)))
 DIRECTIONS := $(RUNS)/faces64_directions.safetensors
-ATTRIBUTES := smile glasses hair_colour hair_length skin_tone age yaw beard makeup lighting
+SMALL_DIRECTIONS := $(RUNS)/faces64_small_directions.safetensors
+BASE := $(RUNS)/faces64_base.safetensors
+# What fills much of the picture is fitted by regression, what is small in it by least change.
+BROAD := hair_colour hair_length skin_tone yaw beard makeup lighting
+SMALL := smile glasses age
 
 train-faces: $(VENV)/installed $(FACES) ## Trains the bundled networks; goes on where it was stopped.
 
@@ -58,14 +62,20 @@ $(LINKS) $(call link,psp):
 	$(BIN)/python train.py --config=configs/$(basename $(@F)).py --workdir=$(@D)
 
 $(call link,e4e) $(call link,inverter): $(call link,features) $(call link,gan)
-$(call link,editor): $(DIRECTIONS) $(call link,e4e) $(call link,inverter)
+$(call link,editor): $(DIRECTIONS) $(SMALL_DIRECTIONS) $(call link,e4e) $(call link,inverter)
 
-$(DIRECTIONS): $(call link,features) $(call link,gan)
-	$(BIN)/python -m convert_weights $^ -o $(RUNS)/faces64_base.safetensors
-	$(BIN)/sfe fit-directions -w $(RUNS)/faces64_base.safetensors --attribute $(ATTRIBUTES) -o $@
+$(BASE): $(call link,features) $(call link,gan)
+	$(BIN)/python -m convert_weights $^ -o $@
 
-$(FACES): $(LINKS) $(DIRECTIONS)
-	$(BIN)/python -m convert_weights $(LINKS) $(DIRECTIONS) \
+$(DIRECTIONS): $(BASE)
+	$(BIN)/sfe fit-directions -w $< --attribute $(BROAD) -o $@
+
+$(SMALL_DIRECTIONS): $(BASE)
+	$(BIN)/sfe fit-directions -w $< --method least-change --attribute $(SMALL) \
+		--preserve $(BROAD) eye_opening background --samples 4000 -o $@
+
+$(FACES): $(LINKS) $(DIRECTIONS) $(SMALL_DIRECTIONS)
+	$(BIN)/python -m convert_weights $(LINKS) $(DIRECTIONS) $(SMALL_DIRECTIONS) \
 		--only generator discriminator features e4e inverter feature_editor --half -o $@
 
 # pSp stands in the table alone; it is trained on the bundled generator.

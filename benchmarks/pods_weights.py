@@ -104,7 +104,7 @@ def _converted(name: str) -> Bundle:
             return Bundle(
                 {**_bundle("faces64_gan").networks, **_bundle("faces64_features").networks}
             )
-        case "faces64_directions":
+        case "faces64_directions" | "faces64_small_directions":
             return _fitted_directions((10, 96))
     raise OptionError(f"bundle {name!r} is neither of a recipe nor known as a converted one")
 

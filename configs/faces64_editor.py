@@ -14,6 +14,7 @@ WEIGHTS = (
     "runs/faces64_features/faces64_features.safetensors",
     "runs/faces64_gan/faces64_gan.safetensors",
     "runs/faces64_directions.safetensors",
+    "runs/faces64_small_directions.safetensors",
     "runs/faces64_e4e/faces64_e4e.safetensors",
     "runs/faces64_inverter/faces64_inverter.safetensors",
 )
@@ -27,7 +28,7 @@ def get_config() -> Recipe:
             num_units=4,
             linear_start=True,
             learning_rate=2e-3,
-            decay=(16_000, 32_000),
+            decay=(24_000, 48_000),
             edits={},
             criteria=CriteriaOptions(
                 size=64, perceptual_network="features", identity_network="features"
@@ -39,6 +40,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,
         schedule=Schedule(
-            total=32_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
+            total=48_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
         ),
     )
