@@ -232,7 +232,7 @@ def provenance(weights: pathlib.Path) -> dict[str, str]:
     return {
         "weights": weights.name,
         "sha256": sha256(weights),
-        "device": f"{device.platform} {device.device_kind}",
+        "device": device.device_kind,
         "python": platform.python_version(),
         **packages,
     }

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import OptionError, ShapeError
 from sfe_jax.core.types import Array
+from sfe_jax.models.generator import StyleGenerator
 from sfe_jax.models.layer_table import (
     FFHQ_CHANNELS,
     Architecture,
@@ -331,7 +332,7 @@ class Synthesis(nn.Module):
             raise ShapeError(f"`styles` lacks {missing[0]!r}; required are {', '.join(needed)}")
 
 
-class Generator(nn.Module):
+class Generator(StyleGenerator):
     """Mapping and synthesis network of StyleGAN2.
 
     The fields describe any published or own model; a 32x32 generator differs only in `channels`.
@@ -387,18 +388,6 @@ class Generator(nn.Module):
         return synthesis_layers(
             self.channels, architecture=self.architecture, image_channels=self.image_channels
         )
-
-    def map(self, z: Array, c: Array | None = None, **options) -> Array:
-        """Codes W+ [N, L, W] of z [N, Z]; arguments of `Mapping.__call__`."""
-        return self.mapping(z, c, **options)
-
-    def styles(self, ws: Array) -> dict[str, Array]:
-        """Codes of StyleSpace: ws [N, L, W] -> layer name -> [N, in_channels]."""
-        return self.synthesis.styles(ws)
-
-    def synthesize(self, ws: Array | None = None, **options) -> SynthesisOutput:
-        """Pictures of W+ or styles; arguments of `Synthesis.__call__`."""
-        return self.synthesis(ws, **options)
 
     def __call__(
         self,

@@ -27,6 +27,7 @@ from sfe_jax.models.alias_free_table import (
     Level,
     alias_free_layers,
 )
+from sfe_jax.models.generator import StyleGenerator
 from sfe_jax.models.mapping import Mapping
 from sfe_jax.models.stylegan2 import NoiseMode, SynthesisOutput
 from sfe_jax.nn.equalized import EqualizedDense
@@ -281,7 +282,7 @@ class Synthesis(nn.Module):
         return {"image": image, "features": features}
 
 
-class Generator(nn.Module):
+class Generator(StyleGenerator):
     """Mapping and synthesis network of StyleGAN3; the fields describe any model of it."""
 
     channels: tuple[int, ...] = FFHQ_T_CHANNELS  # Of each layer before ToRGB.
@@ -351,18 +352,6 @@ class Generator(nn.Module):
             radial=self.radial,
             image_channels=self.image_channels,
         )
-
-    def map(self, z: Array, c: Array | None = None, **options) -> Array:
-        """Codes W+ [N, L, W] of z [N, Z]; arguments of `Mapping.__call__`."""
-        return self.mapping(z, c, **options)
-
-    def styles(self, ws: Array) -> dict[str, Array]:
-        """Codes of StyleSpace: ws [N, L, W] -> "input" -> [N, 4], layer -> [N, in_channels]."""
-        return self.synthesis.styles(ws)
-
-    def synthesize(self, ws: Array | None = None, **options) -> SynthesisOutput:
-        """Pictures of W+ or styles; arguments of `Synthesis.__call__`."""
-        return self.synthesis(ws, **options)
 
     def __call__(
         self,
