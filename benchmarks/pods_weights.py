@@ -4,19 +4,13 @@ The bundles of a recipe are followed to where they come from: `runs/NAME/NAME.sa
 the recipe `configs/NAME.py` trains, the others are converted from official files.
 """
 
-import dataclasses
 import importlib.util
 import pathlib
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.errors import OptionError
-from sfe_jax.core.types import Array
 from sfe_jax.data.faces import ATTRIBUTES
 from sfe_jax.edits.direction import Direction, Linear
 from sfe_jax.models.layer_table import num_ws
@@ -26,14 +20,14 @@ from sfe_jax.pipelines.random_bundle import (
     full_size_modules,
     random_directions,
 )
-from sfe_jax.training.method import Batch, Frozen, Method, Phase, Scalars, TrainState
+from sfe_jax.training.method import Method, abstract_state
 from sfe_jax.training.recipe import Recipe
 from sfe_jax.training.start import build_method
 
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 """Where the recipes are."""
 
-JUDGES = ("arcface", "lpips_alex", "lpips_vgg")
+JUDGES = ("arcface", "iresnet", "moco", "lpips_alex", "lpips_vgg")
 """Networks of `weights/judges.safetensors`."""
 
 
@@ -116,7 +110,7 @@ def _bundle(name: str) -> Bundle:
     if not path.is_file():
         return _converted(name)
     method = abstract_method(load_recipe(path))
-    return method.bundle(jax.eval_shape(method.init, jax.random.key(0)))
+    return method.bundle(abstract_state(method))
 
 
 def abstract_weights(recipe: Recipe) -> Bundle:
@@ -136,50 +130,6 @@ def abstract_weights(recipe: Recipe) -> Bundle:
     return Bundle(networks, directions, records=tuple(records.values()), path=recipe.name)
 
 
-def _zeros(variables: Any) -> Any:
-    """Arrays of the given shapes; under a trace they take no memory."""
-    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), variables)
-
-
-@dataclass(frozen=True)
-class AbstractMethod:
-    """A method whose networks are shapes: it can be traced and compiled, not run."""
-
-    method: Any  # A `Method`.
-
-    @property
-    def phases(self) -> tuple[Phase, ...]:
-        """Those of the method."""
-        return self.method.phases
-
-    @property
-    def frozen(self) -> Frozen:
-        """Shapes of the frozen networks."""
-        return self.method.frozen
-
-    def init(self, key: Array) -> TrainState:
-        """The state before the first step; for `jax.eval_shape` alone."""
-        changes: dict[str, Any] = {}
-        if self.method.frozen:
-            changes["frozen"] = _zeros(self.method.frozen)
-        if adversary := getattr(self.method, "adversary", None):
-            initial = Network(adversary.module, _zeros(adversary.initial.variables))
-            changes["adversary"] = dataclasses.replace(adversary, initial=initial)
-        return dataclasses.replace(self.method, **changes).init(key)
-
-    def show(self, state: TrainState, frozen: Frozen, examples: Batch) -> dict[str, Array]:
-        """That of the method."""
-        return self.method.show(state, frozen, examples)
-
-    def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
-        """That of the method."""
-        return self.method.evaluate(state, frozen, batch)
-
-    def bundle(self, state: TrainState) -> Bundle:
-        """That of the method."""
-        return self.method.bundle(state)
-
-
 def abstract_method(recipe: Recipe) -> Method:
     """The method of a recipe as it would be built from its bundles, with networks as shapes."""
-    return AbstractMethod(build_method(recipe, abstract_weights(recipe), labels=0))
+    return build_method(recipe, abstract_weights(recipe), labels=0)

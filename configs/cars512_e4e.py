@@ -4,13 +4,12 @@
     python train.py --config=configs/cars512_e4e.py --workdir=runs/cars512_e4e
 
 Needs Stanford Cars, training and test pictures; the generator (see `cars512_inverter`); LPIPS on
-AlexNet (see `ffhq1024_psp`). Score, as the SFE paper measures it: LPIPS 0.325, L2 0.122, FID
-13.40.
+AlexNet, ArcFace and MoCo (see `ffhq1024_psp`). Score, as the SFE paper measures it: LPIPS 0.325, L2
+0.122, FID 13.40.
 
-Two things differ from the original. Its similarity is MoCo's, weighted 0.5, a network that this
-project does not have yet: weight 0 here. And its encoder reads 192x256 pictures, where ours reads
-them between black bars, 256x256, which losses see too. The original begins with the weights of
-ArcFace in the encoder's body, this with random ones. Everything is float32, as published.
+One thing differs from the original: its encoder reads 192x256 pictures, where ours reads them
+between black bars, 256x256, which losses see too. The encoder begins with the body of ArcFace, and
+similarity is MoCo's, weighted 0.5. Everything is float32, as published.
 
 Source: e4e (arXiv:2102.02766), section 5; encoder4editing README (`--dataset_type cars_encode`).
 """
@@ -29,7 +28,11 @@ def get_config() -> Recipe:
         method=E4eOptions(
             learning_rate=1e-4,
             criteria=CriteriaOptions(
-                l2=1.0, perceptual=0.8, identity=0.0, perceptual_network="lpips_alex"
+                l2=1.0,
+                perceptual=0.8,
+                identity=0.5,
+                perceptual_network="lpips_alex",
+                identity_network="moco",
             ),
         ),
         weights=WEIGHTS,

@@ -9,7 +9,7 @@ generator alone, `stylegan2-car-config-f`: with one trained anew, fit directions
 of the paper: LPIPS 0.039, L2 0.004, FID 4.035.
 
 Edits and strengths are those that the original's first release drew from. Otherwise as
-`ffhq1024_editor`, without identity as `cars512_inverter`.
+`ffhq1024_editor`, with MoCo's similarity as `cars512_inverter`.
 
 Source: SFE (arXiv:2406.10601), section 4, table 2; StyleFeatureEditor, first release.
 """
@@ -41,7 +41,9 @@ def get_config() -> Recipe:
     """The recipe."""
     return Recipe(
         name="cars512_editor",
-        method=FeatureEditorOptions(edits=dict(EDITS), criteria=CriteriaOptions(identity=0.0)),
+        method=FeatureEditorOptions(
+            edits=dict(EDITS), criteria=CriteriaOptions(identity_network="moco")
+        ),
         weights=WEIGHTS,
         data=DataOptions(source="data/cars512.zip", resolution=512, transform="none", mirror=True),
         evaluation_data=DataOptions(

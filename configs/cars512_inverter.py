@@ -6,13 +6,12 @@
 
 Needs Stanford Cars, training and test pictures; generator and discriminator, of a PyTorch pickle
 (stylegan2-ada-pytorch's `legacy.py` makes one of the official file) or of `cars512_gan`; LPIPS on
-VGG (see `ffhq1024_psp`). The paper gives no score of the Inverter alone. The feature is b64.conv1
-here too, of 16 rows of W+.
+VGG, MoCo and iResNet-50 (see `ffhq1024_psp`). The paper gives no score of the Inverter alone. The
+feature is b64.conv1 here too, of 16 rows of W+.
 
 The original shipped no recipe for cars: this is that of faces with pictures between black bars,
-and without identity, for which its remarks name MoCo, a network that this project does not have
-yet. Where paper and code differ it follows the code, as `ffhq1024_inverter`. Everything is
-float32.
+and with MoCo's similarity, which its remarks name, in the place of identity. Where paper and code
+differ it follows the code, as `ffhq1024_inverter`. Everything is float32.
 
 Source: SFE (arXiv:2406.10601), section 4; StyleFeatureEditor configs/fse_inverter_train.yaml.
 """
@@ -28,7 +27,7 @@ def get_config() -> Recipe:
     """The recipe."""
     return Recipe(
         name="cars512_inverter",
-        method=InverterOptions(criteria=CriteriaOptions(identity=0.0)),
+        method=InverterOptions(criteria=CriteriaOptions(identity_network="moco")),
         weights=WEIGHTS,
         data=DataOptions(source="data/cars512.zip", resolution=512, transform="none", mirror=True),
         evaluation_data=DataOptions(

@@ -19,6 +19,7 @@ def get_config() -> Recipe:
     return Recipe(
         name="faces64_e4e",
         method=E4eOptions(
+            initial_body="",
             input_size=64,
             depths=(1, 1, 2, 1),
             widths=(16, 32, 64, 96),

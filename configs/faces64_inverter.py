@@ -20,6 +20,7 @@ def get_config() -> Recipe:
     return Recipe(
         name="faces64_inverter",
         method=InverterOptions(
+            initial_body="",
             input_size=64,
             depths=(1, 1, 2, 1),
             widths=(16, 32, 48, 96),

@@ -7,8 +7,8 @@ CelebA-HQ: LPIPS 0.199, L2 0.047, FID 28.97, MS-SSIM 0.625.
 
 The original's options are published for cars; those of faces are its defaults: identity 0.1,
 where the command for cars has 0.5. The first row's offset comes after 20,000 steps of 8, each
-further one 2,000 later; 200,000 steps. The original begins with the weights of ArcFace in the
-encoder's body, this with random ones. Everything is float32, as published.
+further one 2,000 later; 200,000 steps. The encoder begins with the body of ArcFace. Everything is
+float32, as published.
 
 Source: e4e (arXiv:2102.02766), section 5; encoder4editing README and options/train_options.py.
 """

@@ -3,14 +3,13 @@
     python train.py --config=configs/ffhq1024_inverter.py --workdir=runs/ffhq1024_inverter
 
 Needs FFHQ at 1024 (as `ffhq1024_gan`), the test pictures of CelebA-HQ, and the bundles of
-`ffhq1024_psp`: the generator and its discriminator, ArcFace, LPIPS on VGG. Score of the paper
-with the Inverter alone, on CelebA-HQ: LPIPS 0.016, L2 0.0013, FID 2.975.
+`ffhq1024_psp`: the generator and its discriminator, ArcFace, LPIPS on VGG, and InsightFace's
+iResNet-50, with which the backbone begins. Score of the paper with the Inverter alone, on
+CelebA-HQ: LPIPS 0.016, L2 0.0013, FID 2.975.
 
 Where paper and code differ this follows the code: learning rate 1e-4 (2e-4 in the paper),
 adversary from step 45,000 on (14,000), 300,000 steps (37,500), and the distance of the fused
-feature from the generator's own (the norm of the feature). The original begins with the weights
-of insightface's iResNet-50 in the backbone, this with random ones. Everything is float32, as
-published.
+feature from the generator's own (the norm of the feature). Everything is float32, as published.
 
 Source: SFE (arXiv:2406.10601), section 3.2; StyleFeatureEditor configs/fse_inverter_train.yaml.
 """

@@ -1,20 +1,21 @@
 """pSp on FFHQ: pictures to W+ of the 1024x1024 generator.
 
     python -m convert_weights stylegan2-ffhq-config-f.pkl -o weights/ffhq1024.safetensors
-    python -m convert_weights model_ir_se50.pth vgg16-397923af.pth vgg.pth \
+    python -m convert_weights model_ir_se50.pth iresnet50-7f187506.pth \
+        moco_v2_800ep_pretrain.pth.tar vgg16-397923af.pth vgg.pth \
         alexnet-owt-7be5be79.pth alex.pth -o weights/judges.safetensors
     sfe dataset FFHQ_FOLDER data/ffhq256.zip --resolution 256 --filter box
     python train.py --config=configs/ffhq1024_psp.py --workdir=runs/ffhq1024_psp
 
 Needs FFHQ at 256 and, to measure on, the 2,824 test pictures of CelebA-HQ; the generator,
-official or of `ffhq1024_gan`; ArcFace (pSp's `model_ir_se50.pth`) and LPIPS on AlexNet
-(torchvision's trunk and `alex.pth` of the lpips package). Figures of the paper on CelebA-HQ:
+official or of `ffhq1024_gan`; ArcFace (pSp's `model_ir_se50.pth`), with whose body the encoder
+begins, and LPIPS on AlexNet (torchvision's trunk and `alex.pth` of the lpips package); the others
+of the second command are for later recipes. Figures of the paper on CelebA-HQ:
 LPIPS 0.19, L2 0.04.
 
 The paper learns at 1e-3 in places, the code at 1e-4, as here. The published command for inversion
 has no penalty on codes far from the average (`w_norm`), though the text names 0.005: 0 as in the
-command. The original begins with the weights of ArcFace in the encoder's body, this with random
-ones.
+command.
 
 Everything is float32, as published: encoders in bfloat16 have not been compared.
 

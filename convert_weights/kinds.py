@@ -6,6 +6,7 @@ Source: the savers of the original repositories, as described beside each kind.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -13,17 +14,37 @@ import numpy as np
 
 from convert_weights.assemble import convert_state
 from convert_weights.layouts import Entry, State
-from convert_weights.name_maps import encoders, inception, lpips, moco, mtcnn, stylegan2, stylegan3
+from convert_weights.name_maps import (
+    encoders,
+    inception,
+    lpips,
+    moco,
+    mtcnn,
+    stylegan1,
+    stylegan2,
+    stylegan3,
+    tensorflow,
+)
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.edits.direction import Direction
 from sfe_jax.ops.convolution import RESAMPLE_FILTER
 from sfe_jax.perceptual.lpips import TRUNKS, Lpips
 from sfe_jax.pipelines.bundle import Network
-from sfe_jax.readers import Record, init_arguments, module_attribute, module_tensors
+from sfe_jax.readers import (
+    Record,
+    init_arguments,
+    is_tensorflow_network,
+    module_attribute,
+    module_tensors,
+    network_arguments,
+    network_function,
+    network_variables,
+)
 
 IGNORED = (
     *stylegan2.IGNORED,
     *stylegan3.IGNORED,
+    *tensorflow.IGNORED,
     *encoders.IGNORED,
     *lpips.IGNORED,
     "__metadata__",
@@ -237,6 +258,77 @@ def _convert_stylegan3_generator(content: Any, where: str) -> Converted:
     return Converted("stylegan3-generator", {"generator": net})
 
 
+# StyleGAN and StyleGAN2 as NVIDIA's TensorFlow code pickles them: (G, D, Gs), Gs with averaged
+# weights. The discriminators of StyleGAN, and of StyleGAN2's configurations that grow, are left.
+
+
+def _tensorflow_networks(content: Any) -> dict[str, Record]:
+    """The networks of a pickle by name; a network alone is Gs. Empty for other content."""
+    if is_tensorflow_network(content):
+        return {"Gs": content}
+    networks = content if isinstance(content, tuple | list) and len(content) == 3 else ()
+    named = zip(("G", "D", "Gs"), networks, strict=False)
+    return {name: network for name, network in named if is_tensorflow_network(network)}
+
+
+def _is_tensorflow(content: Any, key: str) -> bool:
+    """Whether `content` is a TensorFlow pickle whose generator has the variable `key`."""
+    networks = _tensorflow_networks(content)
+    generator = networks.get("Gs", networks.get("G"))
+    return generator is not None and key in network_variables(generator)
+
+
+def _stylegan1_generator(record: Record, where: str) -> Network:
+    arguments = network_arguments(record)
+    entries = partial(stylegan1.generator_entries, fused=stylegan1.first_fused(arguments))
+    build = partial(stylegan1.generator, arguments=arguments)
+    return network(network_variables(record), build, entries, where)
+
+
+def _tensorflow_generator(record: Record, where: str) -> Network:
+    try:
+        state = tensorflow.finished(network_variables(record))
+    except WeightsError as error:
+        raise WeightsError(f"{where}: {error}") from error
+    build = partial(tensorflow.generator, arguments=network_arguments(record))
+    return network(state, build, tensorflow.generator_entries, where)
+
+
+def _tensorflow_discriminator(record: Record, where: str) -> Network:
+    """A pickled discriminator; StyleGAN2's of 2019 has its group of 4 in its code alone."""
+    group_size = 4 if network_function(record) == "D_stylegan2" else None
+    arguments = network_arguments(record)
+    build = partial(tensorflow.discriminator, arguments=arguments, group_size=group_size)
+    return network(network_variables(record), build, tensorflow.discriminator_entries, where)
+
+
+STYLEGAN1_NETWORKS = {
+    "Gs": ("generator", _stylegan1_generator),
+    "G": ("generator_training", _stylegan1_generator),
+}
+"""Role and converter of the networks of a StyleGAN pickle."""
+
+TENSORFLOW_NETWORKS = {
+    "Gs": ("generator", _tensorflow_generator),
+    "G": ("generator_training", _tensorflow_generator),
+    "D": ("discriminator", _tensorflow_discriminator),
+}
+"""The same of a StyleGAN2 pickle."""
+
+
+def _convert_stylegan1(content: Any, where: str) -> Converted:
+    networks = _convert_pickle(_tensorflow_networks(content), where, STYLEGAN1_NETWORKS)
+    return Converted("stylegan1", networks)
+
+
+def _convert_tensorflow(content: Any, where: str) -> Converted:
+    records = _tensorflow_networks(content)
+    if "D" in records and "FromRGB_lod0/weight" in network_variables(records["D"]):
+        del records["D"]
+    networks = _convert_pickle(records, where, TENSORFLOW_NETWORKS)
+    return Converted("stylegan2-tensorflow", networks)
+
+
 # StyleGAN2 as rosinality writes it: {"g_ema": state, "latent_avg": [W], "g": ..., "d": ...}.
 
 
@@ -375,6 +467,11 @@ def _convert_arcface(content: Any, where: str) -> Converted:
 def _convert_curricular_face(content: Any, where: str) -> Converted:
     net = network(content, encoders.curricular_face, encoders.curricular_face_entries, where)
     return Converted("curricular-face", {"curricular_face": net})
+
+
+def _convert_iresnet(content: Any, where: str) -> Converted:
+    net = network(content, encoders.iresnet, encoders.iresnet_entries, where)
+    return Converted("iresnet", {"iresnet": net})
 
 
 def _convert_mtcnn(content: Any, where: str) -> Converted:
@@ -516,6 +613,18 @@ KINDS = (
         _convert_stylegan3,
     ),
     Kind(
+        "stylegan1",
+        "StyleGAN pickle of TensorFlow: Gs and G",
+        lambda c: _is_tensorflow(c, "synthesis/4x4/Const/StyleMod/weight"),
+        _convert_stylegan1,
+    ),
+    Kind(
+        "stylegan2-tensorflow",
+        "StyleGAN2 or stylegan2-ada pickle of TensorFlow: Gs, G, and D unless it grows",
+        lambda c: _is_tensorflow(c, "synthesis/4x4/Conv/mod_weight"),
+        _convert_tensorflow,
+    ),
+    Kind(
         "rosinality",
         "rosinality stylegan2-pytorch: g_ema, g, d and latent_avg",
         lambda c: _is_state(c, "g_ema"),
@@ -562,6 +671,12 @@ KINDS = (
         "ArcFace IR-SE50 (model_ir_se50.pth)",
         lambda c: _is_state(c, "input_layer.0.weight", "output_layer.3.weight"),
         _convert_arcface,
+    ),
+    Kind(
+        "iresnet",
+        "InsightFace's iResNet (iresnet50-7f187506.pth)",
+        lambda c: _is_state(c, "layer1.0.prelu.weight", "fc.weight", "features.weight"),
+        _convert_iresnet,
     ),
     Kind(
         "mtcnn",

@@ -1,9 +1,11 @@
-"""The encoders of pSp and e4e, ArcFace and CurricularFace, and the networks of SFE.
+"""The encoders of pSp and e4e, ArcFace, CurricularFace and iResNet, and the networks of SFE.
 
 Source: eladrich/pixel2style2pixel and omertov/encoder4editing models/encoders; ControlGenAI/
-StyleFeatureEditor models/psp/encoders; the key patterns of their published files.
+StyleFeatureEditor models/psp/encoders; InsightFace's iresnet.py; the key patterns of their
+published files.
 """
 
+import math
 import re
 
 import numpy as np
@@ -29,6 +31,7 @@ from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
 from sfe_jax.nn.irse import unit_plan
 from sfe_jax.perceptual.arcface import ArcFace
 from sfe_jax.perceptual.curricular_face import CROP_SIZE, CurricularFace
+from sfe_jax.perceptual.iresnet import IResNet
 
 IGNORED = (r".*num_batches_tracked",)
 """Counters that PyTorch keeps and inference never reads."""
@@ -216,6 +219,70 @@ def curricular_face_entries(module: CurricularFace) -> list[Entry]:
     return _embedding_entries(module, CROP_SIZE) + last
 
 
+# iResNet, whose units the Inverter's backbone has too.
+
+
+def _iresnet_unit_entries(key: str, path: str, project: bool) -> list[Entry]:
+    branch = f"{path}/branch"
+    entries = [
+        *batch_norm(f"{key}.bn1", f"{branch}/norm1"),
+        Entry(f"{key}.conv1.weight", f"params/{branch}/conv1/kernel", CONV),
+        *batch_norm(f"{key}.bn2", f"{branch}/norm2"),
+        Entry(f"{key}.prelu.weight", f"params/{branch}/prelu/slope", SAME),
+        Entry(f"{key}.conv2.weight", f"params/{branch}/conv2/kernel", CONV),
+        *batch_norm(f"{key}.bn3", f"{branch}/norm3"),
+    ]
+    if project:
+        shortcut = f"params/{path}/shortcut_conv/kernel"
+        entries.append(Entry(f"{key}.downsample.0.weight", shortcut, CONV))
+        entries += batch_norm(f"{key}.downsample.1", f"{path}/shortcut_norm")
+    return entries
+
+
+def _iresnet_stage_entries(depths: tuple[int, ...], stage: str) -> list[Entry]:
+    """Every array of the stages, whose keys begin with `stage` and the number of each."""
+    return [
+        entry
+        for index, depth in enumerate(depths)
+        for unit in range(depth)
+        for entry in _iresnet_unit_entries(
+            f"{stage}{index + 1}.{unit}", f"stage{index}_unit{unit}", project=unit == 0
+        )
+    ]
+
+
+def _iresnet_sizes(state: State, stage: str) -> dict:
+    """Depths and widths of the stages, whose keys begin with `stage` and the number of each."""
+    stages = range(1, 1 + len(_indices(state, re.escape(stage) + r"(\d+)\.0\.conv1\.weight")))
+    pattern = re.escape(stage) + r"{}\.(\d+)\.conv1\.weight"
+    return {
+        "depths": tuple(len(_indices(state, pattern.format(index))) for index in stages),
+        "widths": tuple(state[f"{stage}{index}.0.conv1.weight"].shape[0] for index in stages),
+    }
+
+
+def iresnet(state: State) -> IResNet:
+    """Architecture of InsightFace's iResNet, from its shapes."""
+    features, flat = _require(state, "fc.weight", "iResNet").shape
+    sizes = _iresnet_sizes(state, "layer")
+    side = math.isqrt(flat // sizes["widths"][-1])
+    return IResNet(features=features, input_size=side << len(sizes["depths"]), **sizes)
+
+
+def iresnet_entries(module: IResNet) -> list[Entry]:
+    """Every array of InsightFace's iResNet."""
+    side = module.input_size >> len(module.depths)
+    return [
+        Entry("conv1.weight", "params/stem/conv/kernel", CONV),
+        *batch_norm("bn1", "stem/norm"),
+        Entry("prelu.weight", "params/stem/prelu/slope", SAME),
+        *_iresnet_stage_entries(module.depths, "layer"),
+        *batch_norm("bn2", "norm"),
+        *weight_and_bias("fc", "dense/linear", flattened_dense(side, side)),
+        *batch_norm("features", "embedding_norm"),
+    ]
+
+
 # SFE.
 
 
@@ -253,34 +320,13 @@ def _content_entries(key: str, path: str) -> list[Entry]:
 def inverter(state: State) -> Inverter:
     """Architecture of SFE's Inverter, from its shapes."""
     head = _require(state, "fs_backbone.styles.0.weight", "SFE Inverter")
-    stages = range(1, 1 + len(_indices(state, r"fs_backbone\.block_(\d+)\.0\.conv1\.weight")))
-    pattern = r"fs_backbone\.block_{}\.(\d+)\.conv1\.weight"
-    widths = [state[f"fs_backbone.block_{stage}.0.conv1.weight"].shape[0] for stage in stages]
     return Inverter(
         num_styles=len(_indices(state, r"fs_backbone\.styles\.(\d+)\.weight")),
         w_dim=head.shape[0],
-        depths=tuple(len(_indices(state, pattern.format(stage))) for stage in stages),
-        widths=tuple(widths),
+        **_iresnet_sizes(state, "fs_backbone.block_"),
         image_channels=_require(state, "fs_backbone.conv.0.weight", "SFE Inverter").shape[1],
         **_fuser_fields(state, "fuser."),
     )
-
-
-def _backbone_unit_entries(key: str, path: str, project: bool) -> list[Entry]:
-    branch = f"{path}/branch"
-    entries = [
-        *batch_norm(f"{key}.bn1", f"{branch}/norm1"),
-        Entry(f"{key}.conv1.weight", f"params/{branch}/conv1/kernel", CONV),
-        *batch_norm(f"{key}.bn2", f"{branch}/norm2"),
-        Entry(f"{key}.prelu.weight", f"params/{branch}/prelu/slope", SAME),
-        Entry(f"{key}.conv2.weight", f"params/{branch}/conv2/kernel", CONV),
-        *batch_norm(f"{key}.bn3", f"{branch}/norm3"),
-    ]
-    if project:
-        shortcut = f"params/{path}/shortcut_conv/kernel"
-        entries.append(Entry(f"{key}.downsample.0.weight", shortcut, CONV))
-        entries += batch_norm(f"{key}.downsample.1", f"{path}/shortcut_norm")
-    return entries
 
 
 def inverter_entries(module: Inverter) -> list[Entry]:
@@ -290,10 +336,7 @@ def inverter_entries(module: Inverter) -> list[Entry]:
         *batch_norm("conv.1", "stem/norm"),
         Entry("conv.2.weight", "params/stem/prelu/slope", SAME),
     ]
-    for stage, depth in enumerate(module.depths):
-        for unit in range(depth):
-            key, path = f"block_{stage + 1}.{unit}", f"stage{stage}_unit{unit}"
-            backbone += _backbone_unit_entries(key, path, project=unit == 0)
+    backbone += _iresnet_stage_entries(module.depths, "block_")
     backbone += _content_entries("content_layer", "content")
     for row in range(module.num_styles):
         backbone += weight_and_bias(f"styles.{row}", f"style{row}/linear", DENSE)

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 
 from sfe_jax.core.types import Array
 from sfe_jax.models.feature_editor import FeatureFuser
-from sfe_jax.nn.irse import DEPTHS, WIDTHS
-from sfe_jax.nn.residual import Dense, ResidualBranch, ResidualUnit, Stem
+from sfe_jax.nn.irse import DEPTHS, WIDTHS, iresnet_stages
+from sfe_jax.nn.residual import Dense, ResidualBranch
 from sfe_jax.ops.resize import adaptive_average_pool
 
 POOLED_SIZE = 3
@@ -45,20 +45,7 @@ class FeatureStyleBackbone(nn.Module):
     def __call__(self, images: Array, *, train: bool = False) -> BackboneOutput:
         """Reads pictures [N, 256, 256, 3] in [-1, 1]."""
         # Stages. Every stage begins with a projected shortcut, also where channels stay.
-        x = Stem(self.widths[0], name="stem")(images, train=train)
-        stages = []
-        plan = zip(self.depths, self.widths, self.strides, strict=True)
-        for stage, (depth, width, stride) in enumerate(plan):
-            for index in range(depth):
-                first = index == 0
-                unit = ResidualUnit(
-                    width,
-                    stride=stride if first else 1,
-                    project=first,
-                    name=f"stage{stage}_unit{index}",
-                )
-                x = unit(x, train=train)
-            stages.append(x)
+        stages = iresnet_stages(images, self.depths, self.widths, self.strides, train=train)
 
         # Content.
         content = ResidualBranch(self.features, name="content")

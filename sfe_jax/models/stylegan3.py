@@ -20,7 +20,7 @@ from jax import lax
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
-from sfe_jax.core.types import Array, Variables
+from sfe_jax.core.types import Array
 from sfe_jax.models.alias_free_table import (
     AliasFreeLayer,
     Growth,
@@ -38,9 +38,6 @@ from sfe_jax.ops.modulated_conv import modulated_conv
 
 FFHQ_T_CHANNELS = (*(512,) * 7, 323, 203, 128, 81, 51, 32, 32)
 """Channels of stylegan3-t-ffhq-1024x1024, layer by layer."""
-
-W_AVG_DECAY = 0.998
-"""Weight of the old average code in one step; stylegan3, training/networks_stylegan3.py."""
 
 
 def picture_transform(*, x: float = 0.0, y: float = 0.0, degrees: float = 0.0) -> np.ndarray:
@@ -376,36 +373,3 @@ class Generator(StyleGenerator):
         """
         ws = self.mapping(z, c, psi=psi, cutoff=cutoff)
         return self.synthesis(ws, transform=transform)["image"]
-
-
-def synthesize_tracking(
-    generator: Generator,
-    variables: Variables,
-    ws: Array,
-    *,
-    magnitude_decay: float | Array,
-    w_decay: float | Array = W_AVG_DECAY,
-) -> tuple[Array, Variables]:
-    """Synthesises pictures in training, and moves what the generator tracks.
-
-    Args:
-        generator: The module.
-        variables: Its variables.
-        ws: [N, L, W], untruncated codes of the mapping network.
-        magnitude_decay: Weight of the old magnitudes, `ema_decay` with a half-life of 20,000
-            pictures in the original. They are moved before they are used.
-        w_decay: Weight of the old average code.
-
-    Returns:
-        Pictures [N, R, R, 3], and the variables with moved `magnitude_ema` and `w_avg`.
-
-    Source: stylegan3, training/networks_stylegan3.py (update_emas), called where the
-        discriminator is shown generated pictures.
-    """
-    output, moved = generator.apply(
-        variables, ws, magnitude_decay=magnitude_decay, method="synthesize", mutable=["buffers"]
-    )
-    mean = jnp.mean(lax.stop_gradient(ws[:, 0]), axis=0)
-    average = mean + w_decay * (variables["buffers"]["mapping"]["w_avg"] - mean)
-    buffers = {**moved["buffers"], "mapping": {"w_avg": average}}
-    return output["image"], {**variables, "buffers": buffers}

@@ -1,6 +1,7 @@
-"""IR and IR-SE bodies: the ArcFace residual networks on which the encoders stand.
+"""IR, IR-SE and iResNet bodies: the ArcFace residual networks on which the encoders stand.
 
-Source: ArcFace (arXiv:1801.07698), section 3.1; encoder4editing models/encoders/helpers.py.
+Source: ArcFace (arXiv:1801.07698), section 3.1; encoder4editing models/encoders/helpers.py;
+InsightFace's recognition/arcface_torch/backbones/iresnet.py.
 """
 
 from typing import TypedDict
@@ -67,3 +68,39 @@ class IRBody(nn.Module):
             if index + 1 in ends:
                 outputs.append(x)
         return {"fine": outputs[1], "middle": outputs[2], "coarse": outputs[3]}
+
+
+def iresnet_stages(
+    images: Array,
+    depths: tuple[int, ...],
+    widths: tuple[int, ...],
+    strides: tuple[int, ...],
+    *,
+    train: bool = False,
+) -> list[Array]:
+    """Stem and stages of an iResNet; the layers belong to the module that calls.
+
+    Every stage's first unit projects its shortcut, also where channels stay.
+
+    Args:
+        images: [N, H, W, C].
+        depths: Units per stage.
+        widths: Channels per stage.
+        strides: Of each stage's first unit.
+        train: Whether to normalise by the batch.
+
+    Returns:
+        The output of every stage, [N, h, w, width].
+    """
+    x = Stem(widths[0], name="stem")(images, train=train)
+    stages = []
+    for stage, (depth, width, stride) in enumerate(zip(depths, widths, strides, strict=True)):
+        for index in range(depth):
+            x = ResidualUnit(
+                width,
+                stride=1 if index else stride,
+                project=not index,
+                name=f"stage{stage}_unit{index}",
+            )(x, train=train)
+        stages.append(x)
+    return stages

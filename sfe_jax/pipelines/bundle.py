@@ -31,6 +31,7 @@ from sfe_jax.models.feature_editor import FeatureFuser
 from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
+from sfe_jax.models.stylegan1 import Generator as AdaInGenerator
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.models.stylegan3 import Generator as AliasFreeGenerator
 from sfe_jax.perceptual.alexnet import AlexNet
@@ -38,6 +39,7 @@ from sfe_jax.perceptual.arcface import ArcFace
 from sfe_jax.perceptual.curricular_face import CROP_SIZE, CurricularFace
 from sfe_jax.perceptual.face_features import FaceFeatures
 from sfe_jax.perceptual.inception import FidInception
+from sfe_jax.perceptual.iresnet import IResNet
 from sfe_jax.perceptual.lpips import LinearHeads, Lpips
 from sfe_jax.perceptual.mtcnn import ONet, PNet, RNet
 from sfe_jax.perceptual.resnet import MocoResNet
@@ -48,6 +50,7 @@ FORMAT = "sfe_jax bundle 1"
 """First entry of the metadata; a later number means a newer library is needed."""
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {
+    "stylegan1_generator": AdaInGenerator,
     "stylegan2_generator": Generator,
     "stylegan2_discriminator": Discriminator,
     "stylegan3_generator": AliasFreeGenerator,
@@ -62,6 +65,7 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
     "lpips": Lpips,
     "face_features": FaceFeatures,
     "curricular_face": CurricularFace,
+    "iresnet": IResNet,
     "moco_resnet": MocoResNet,
     "fid_inception": FidInception,
     "mtcnn_pnet": PNet,
@@ -119,7 +123,7 @@ def example_inputs(module: nn.Module) -> tuple[jax.ShapeDtypeStruct, ...]:
         return jax.ShapeDtypeStruct(sizes, jnp.float32)
 
     match module:
-        case Generator() | AliasFreeGenerator():
+        case AdaInGenerator() | Generator() | AliasFreeGenerator():
             return (shape(1, module.z_dim), shape(1, module.c_dim))
         case Discriminator():
             size = module.resolution
@@ -132,7 +136,7 @@ def example_inputs(module: nn.Module) -> tuple[jax.ShapeDtypeStruct, ...]:
             return (shape(1, 256, 256, 3),)
         case CurricularFace():
             return (shape(1, CROP_SIZE, CROP_SIZE, 3),)
-        case FidInception() | MocoResNet():
+        case FidInception() | IResNet() | MocoResNet():
             return (shape(1, module.input_size, module.input_size, 3),)
         case PNet() | RNet() | ONet():
             side = {PNet: 12, RNet: 24, ONet: 48}[type(module)]

@@ -22,7 +22,9 @@ from sfe_jax.models.psp import GradualStyleEncoder
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.perceptual.arcface import ArcFace
 from sfe_jax.perceptual.face_features import FaceFeatures
+from sfe_jax.perceptual.iresnet import IResNet
 from sfe_jax.perceptual.lpips import Lpips
+from sfe_jax.perceptual.resnet import MocoResNet
 from sfe_jax.pipelines.bundle import Bundle, Network, abstract_variables
 
 COMPONENTS = 80
@@ -44,6 +46,8 @@ def full_size_modules(resolution: int = 1024) -> dict[str, nn.Module]:
         "e4e": E4eEncoder(num_styles=rows),
         "psp": GradualStyleEncoder(num_styles=rows),
         "arcface": ArcFace(),
+        "iresnet": IResNet(),
+        "moco": MocoResNet(),
         "lpips_alex": Lpips("alex"),
         "lpips_vgg": Lpips("vgg"),
     }

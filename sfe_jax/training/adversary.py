@@ -55,9 +55,14 @@ class Adversary:
         optimizer = optax.adam(self.options.learning_rate, b1=0.9, b2=0.999)
         return Trainer("discriminator", optimizer)
 
-    def join(self, state: TrainState) -> TrainState:
+    @property
+    def given(self) -> Frozen:
+        """The weights to begin with."""
+        return {"discriminator": self.initial.variables}
+
+    def join(self, state: TrainState, given: Frozen) -> TrainState:
         """The state with the discriminator in it."""
-        variables = self.initial.variables
+        variables = given["discriminator"]
         networks = {**state.networks, "discriminator": variables}
         opt_state = self.trainer.init(variables["params"])
         return state._replace(
@@ -149,6 +154,16 @@ def phases_with(
         Phase(f"{name}_against_adversary", partial(train, judged=True), start=start),
         *adversary.phases(fakes),
     )
+
+
+def given_with(adversary: Adversary | None) -> Frozen:
+    """The weights that the adversary begins with; empty if there is none."""
+    return {} if adversary is None else adversary.given
+
+
+def state_with(adversary: Adversary | None, state: TrainState, given: Frozen) -> TrainState:
+    """The state before the first step, with the adversary in it if there is one."""
+    return state if adversary is None else adversary.join(state, given)
 
 
 def networks_with(adversary: Adversary | None, state: TrainState) -> dict[str, Network]:

@@ -1,7 +1,7 @@
 """How far pictures are from what they should be: L2, perceptual distance and identity, weighted.
 
-Photographs are judged by converted LPIPS and ArcFace networks, procedural faces by the network of
-`training.features`, which gives maps and embedding in one pass.
+Photographs are judged by converted networks: LPIPS, and ArcFace for faces or MoCo for anything
+else; procedural faces by the network of `training.features`, which gives both in one pass.
 
 Source: pSp (arXiv:2008.00951), section 3.2; SFE (arXiv:2406.10601), section 3.2.
 """
@@ -37,7 +37,7 @@ class CriteriaOptions:
     perceptual_network: Literal["lpips_alex", "lpips_vgg", "lpips_squeeze", "features"] = (
         "lpips_vgg"
     )
-    identity_network: Literal["arcface", "features"] = "arcface"
+    identity_network: Literal["arcface", "moco", "features"] = "arcface"
 
 
 def pool_to(images: Array, size: int) -> Array:

@@ -62,7 +62,8 @@ class E4eOptions(EncoderOptions):
         frozen = {**frozen, "generator": generator.variables}
         module: Any = generator.module.clone(precision=setting.precision)
         encoder = E4eEncoder(**self.sizes(module))
-        return E4e(module, encoder, self, criteria, frozen, setting.batch_size)
+        initial = setting.initial(self.initial_body)
+        return E4e(module, encoder, self, criteria, frozen, initial, setting.batch_size)
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ class E4e(Psp):
         stage = 1 + beyond // options.progressive_every
         return jnp.clip(jnp.where(beyond < 0, 0, stage), 0, self.generator.num_ws - 1)
 
-    def init(self, key: Array) -> TrainState:
+    def init(self, key: Array, given: Frozen) -> TrainState:
         """Random encoder and latent discriminator, empty pools."""
         encoder_key, judge_key = jax.random.split(key)
-        state = super().init(encoder_key)
+        state = super().init(encoder_key, given)
         w_dim = self.generator.w_dim
         judge = self.latent_discriminator.init(judge_key, jnp.zeros((1, w_dim)))
         pools = {name: empty_pool(w_dim, size=self.options.pool_size) for name in ("real", "fake")}

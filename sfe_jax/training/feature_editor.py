@@ -29,8 +29,10 @@ from sfe_jax.training.adversary import (
     Adversary,
     AdversaryOptions,
     build_adversary,
+    given_with,
     networks_with,
     phases_with,
+    state_with,
 )
 from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
 from sfe_jax.training.edits import SFE_EDITS, EditTable, build_edit_table
@@ -122,7 +124,12 @@ class FeatureEditorTraining:
         """The Feature Editor; from a given count of images on with an adversary."""
         return phases_with(self.adversary, "feature_editor", self.train, self._fakes)
 
-    def init(self, key: Array) -> TrainState:
+    @property
+    def given(self) -> Frozen:
+        """What the adversary begins with."""
+        return given_with(self.adversary)
+
+    def init(self, key: Array, given: Frozen) -> TrainState:
         """A random Feature Editor, or one that begins as feature minus difference."""
         inputs = [jnp.zeros(x.shape, x.dtype) for x in example_inputs(self._editor)]
         variables = self._editor.init(key, *inputs)
@@ -136,7 +143,7 @@ class FeatureEditorTraining:
             averages={},
             extra={},
         )
-        return state if self.adversary is None else self.adversary.join(state)
+        return state_with(self.adversary, state, given)
 
     def pairs(self, frozen: Frozen, inversion: Inversion, key: Array) -> Pairs:
         """Pictures by e4e, their edits, and how the Inverter sees them.

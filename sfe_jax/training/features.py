@@ -99,8 +99,14 @@ class Features:
         """One: both losses together."""
         return (Phase("features", self.train),)
 
-    def init(self, key: Array) -> TrainState:
+    @property
+    def given(self) -> Frozen:
+        """It begins with random weights."""
+        return {}
+
+    def init(self, key: Array, given: Frozen) -> TrainState:
         """Random networks."""
+        del given
         size, channels = self.network.input_size, self.network.image_channels
         variables = self.network.init(key, jnp.zeros((1, size, size, channels)))
         return TrainState(

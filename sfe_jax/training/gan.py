@@ -1,24 +1,24 @@
-"""Training of a StyleGAN2 generator and its discriminator.
+"""Training of a StyleGAN2 or StyleGAN3 generator and of its discriminator.
 
-Four phases a step: the generator, lazily its path lengths, the discriminator, lazily its R1.
+Five phases a step: the generator, lazily its path lengths, the discriminator, lazily its R1, and
+the averaged generator. StyleGAN3 leaves path lengths and mixed codes out, and its configuration R
+blurs what the discriminator sees in the beginning.
 
-Where we differ from the original: each network has one moving state of Adam, as there, but
-gradients that are not finite stop the run instead of being set to 0; the average code is moved
-once a step; groups of the minibatch statistic are of neighbours, so that they stay on one
-device.
+Where we differ from the originals: each network has one moving state of Adam, as there, but
+gradients that are not finite stop the run instead of being set to 0; average code and magnitudes
+are moved by the codes of all devices, in durations that do not depend on `accumulate`; groups of
+the minibatch statistic are of neighbours, so that they stay on one device.
 
-Source: StyleGAN2 (arXiv:1912.04958); ADA (arXiv:2006.06676); stylegan2-ada-pytorch,
-training/training_loop.py and training/loss.py.
+Source: StyleGAN2 (arXiv:1912.04958); ADA (arXiv:2006.06676); StyleGAN3 (arXiv:2106.12423);
+stylegan2-ada-pytorch and stylegan3, training/training_loop.py and training/loss.py.
 """
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from sfe_jax.augment.ada import (
@@ -30,8 +30,7 @@ from sfe_jax.augment.ada import (
     observe_logits,
 )
 from sfe_jax.augment.pipeline import Pipeline, named_pipeline
-from sfe_jax.core.errors import WeightsError
-from sfe_jax.core.trees import apply, flatten, unflatten
+from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.losses.adversarial import (
     discriminator_loss,
@@ -41,13 +40,19 @@ from sfe_jax.losses.adversarial import (
     r1_penalty,
 )
 from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.models.generator import StyleGenerator
 from sfe_jax.models.layer_table import channel_table
 from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.ops.blur import gaussian_blur
 from sfe_jax.optim.ema import ema_decay, update_ema
 from sfe_jax.parallel.mesh import spread
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs, load_bundle
+from sfe_jax.training.alias_free import AliasFreeOptions
+from sfe_jax.training.gan_optimizers import first_layers, freeze, lazy_adam
 from sfe_jax.training.method import Batch, Frozen, Phase, Scalars, Trainer, TrainState, as_float
 from sfe_jax.training.recipe import Setting
+from sfe_jax.training.tracking import synthesize_tracking
+from sfe_jax.training.transfer import transfer
 
 SHOWN = (6, 8)
 """Rows and columns of the sample grid."""
@@ -62,7 +67,8 @@ class GanOptions:
     z_dim: int = 512  # Size Z of the input.
     w_dim: int = 512  # Size W of the codes.
     mapping_layers: int = 8
-    use_noise: bool = True  # Whether the generator adds noise.
+    use_noise: bool = True  # Whether StyleGAN2's generator adds noise; StyleGAN3's never does.
+    alias_free: AliasFreeOptions | None = None  # StyleGAN3's generator; None for StyleGAN2's.
     group_size: int = 4  # Of the minibatch statistic.
     conv_clamp: float | None = None  # Bound of every layer's outputs; 256 with bfloat16.
     initial: str = ""  # Bundle to transfer from; "" starts from random weights.
@@ -75,6 +81,9 @@ class GanOptions:
     path_length_shrink: int = 2  # The phase takes the batch divided by this.
     mixing: float = 0.9  # Probability that two codes are mixed.
     w_avg_decay: float = 0.995  # Of the average code, a step.
+    magnitude_images: float = 20_000.0  # Half-life of the magnitudes that StyleGAN3 divides by.
+    blur_sigma: float = 0.0  # Pixels, of the first blur before the discriminator; 0 for none.
+    blur_images: float = 200_000.0  # Images after which the blur is gone.
     ema_images: float = 10_000.0  # Half-life of the averaged generator.
     ema_ramp_up: float | None = None  # Limits it to this share of the images seen.
     augmentation: Literal["none", "fixed", "adaptive"] = "none"
@@ -87,76 +96,34 @@ class GanOptions:
 
     def build(self, setting: Setting) -> "Gan":
         """The networks for pictures of `setting`."""
-        channels = channel_table(
-            setting.resolution, base=self.channel_base, maximum=self.channel_max
-        )
         shared: dict[str, Any] = {
-            "channels": channels,
             "c_dim": setting.label_size,
             "image_channels": setting.channels,
             "conv_clamp": self.conv_clamp,
             "precision": setting.precision,
         }
-        generator = Generator(
-            z_dim=self.z_dim,
-            w_dim=self.w_dim,
-            mapping_layers=self.mapping_layers,
-            use_noise=self.use_noise,
-            **shared,
-        )
         discriminator = Discriminator(
-            mapping_layers=self.mapping_layers,
+            channels=self._channels(setting.resolution),
             group_size=self.group_size,
             neighbours=True,
             **shared,
         )
+        generator = self._generator(setting.resolution, **shared)
         initial = load_bundle(self.initial) if self.initial else None
         return Gan(generator, discriminator, setting.batch_size, self, initial)
 
+    def _channels(self, resolution: int) -> tuple[int, ...]:
+        """Channels of StyleGAN2's networks at 4, 8, ..., `resolution`."""
+        return channel_table(resolution, base=self.channel_base, maximum=self.channel_max)
 
-def lazy_adam(learning_rate: float, interval: int) -> optax.GradientTransformation:
-    """Adam of StyleGAN2, corrected for a regulariser that runs every `interval` steps.
-
-        c = interval / (interval + 1),    lr <- c lr,    b2 <- 0.99^c,    b1 = 0
-
-    Args:
-        learning_rate: Before the correction.
-        interval: Steps; 0 for no lazy regulariser and no correction.
-
-    Returns:
-        The optimiser.
-
-    Source: StyleGAN2 (arXiv:1912.04958), appendix B.
-    """
-    share = interval / (interval + 1) if interval else 1.0
-    return optax.adam(learning_rate * share, b1=0.0, b2=0.99**share, eps=1e-8)
-
-
-def first_layers(module: Discriminator, count: int) -> list[str]:
-    """Paths of the first `count` layers of a discriminator, from the picture on.
-
-    Source: FreezeD (arXiv:2002.10964); stylegan2-ada-pytorch, DiscriminatorBlock.trainable_iter.
-    """
-    layers = []
-    for level in range(len(module.channels) - 1, 0, -1):
-        block = f"b{4 << level}"
-        if level == len(module.channels) - 1 or module.architecture == "skip":
-            layers.append(f"{block}_fromrgb")
-        layers += [f"{block}/conv0", f"{block}/conv1"]
-        if module.architecture == "resnet":
-            layers.append(f"{block}/skip")
-    return layers[:count]
-
-
-def _freeze(paths: list[str]) -> optax.GradientTransformation:
-    """Sets the updates of the parameters under `paths` to zero."""
-
-    def mask(params: Any) -> Any:
-        flat = flatten(params)
-        inside = {name: any(re.match(f"{path}/", name) for path in paths) for name in flat}
-        return unflatten(inside)
-
-    return optax.masked(optax.set_to_zero(), mask)
+    def _generator(self, resolution: int, **shared: Any) -> StyleGenerator:
+        """The generator; `shared` are fields that the discriminator has too."""
+        shared |= {"z_dim": self.z_dim, "w_dim": self.w_dim, "mapping_layers": self.mapping_layers}
+        if self.alias_free is None:
+            channels = self._channels(resolution)
+            return Generator(channels=channels, use_noise=self.use_noise, **shared)
+        sizes = {"base": self.channel_base, "maximum": self.channel_max}
+        return self.alias_free.build(resolution=resolution, **sizes, **shared)
 
 
 def mix_codes(ws: Array, other: Array, key: Array, *, probability: float) -> Array:
@@ -184,7 +151,7 @@ def mix_codes(ws: Array, other: Array, key: Array, *, probability: float) -> Arr
 class Gan:
     """The method `gan`."""
 
-    generator: Generator
+    generator: StyleGenerator
     discriminator: Discriminator
     batch_size: int  # Pictures of a step, over all devices.
     options: GanOptions = field(default_factory=GanOptions)
@@ -213,12 +180,12 @@ class Gan:
         optimizer = lazy_adam(options.discriminator_learning_rate, options.r1_interval)
         if options.frozen_layers:
             paths = first_layers(self.discriminator, options.frozen_layers)
-            optimizer = optax.chain(optimizer, _freeze(paths))
+            optimizer = optax.chain(optimizer, freeze(paths))
         return Trainer("discriminator", optimizer, options.accumulate)
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """Generator, path length, discriminator, R1."""
+        """Generator, path length, discriminator, R1, average."""
         options = self.options
         phases = [Phase("generator", self.train_generator)]
         if options.path_length_interval:
@@ -227,11 +194,18 @@ class Gan:
         phases.append(Phase("discriminator", self.train_discriminator))
         if options.r1_interval:
             phases.append(Phase("r1", self.regularize_discriminator, options.r1_interval))
+        phases.append(Phase("average", self.average_generator))
         return tuple(phases)
 
     # State.
 
-    def init(self, key: Array) -> TrainState:
+    @property
+    def given(self) -> Frozen:
+        """The networks to transfer from."""
+        networks = {} if self.initial is None else self.initial.networks
+        return {role: network.variables for role, network in networks.items()}
+
+    def init(self, key: Array, given: Frozen) -> TrainState:
         """Random networks, or those of the bundle to transfer from."""
         roles = ("generator", "discriminator")
         keys: dict[str, Array] = dict(zip(roles, jax.random.split(key), strict=True))
@@ -241,10 +215,13 @@ class Gan:
             networks[role] = module.init(keys[role], *inputs)
         average = networks["generator"]
         if self.initial is not None:
-            average = _transfer(average, self.initial, ("generator",))
+            held = self.initial.networks.items()
+            placed = {role: Network(network.module, given[role]) for role, network in held}
+            source = replace(self.initial, networks=placed)
+            average = transfer(average, source, ("generator",))
             trained = (("generator_training", "generator"), ("discriminator",))
             for role, names in zip(networks, trained, strict=True):
-                networks[role] = _transfer(networks[role], self.initial, names)
+                networks[role] = transfer(networks[role], source, names)
         trainers = (self._generator, self._discriminator)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
@@ -286,12 +263,20 @@ class Gan:
             method="synthesize",
         )["image"]
 
+    def _blur(self, images: Array, step: Array) -> Array:
+        """Pictures under the blur of a step, whose width falls linearly to 0."""
+        largest = self.options.blur_sigma
+        done = jnp.asarray(step * self.batch_size, jnp.float32) / self.options.blur_images
+        return gaussian_blur(images, largest * jnp.maximum(1 - done, 0), largest=largest)
+
     def _judge(
-        self, variables: Variables, images: Array, c: Array | None, key: Array, p: Array
+        self, variables: Variables, images: Array, c: Array | None, key: Array, state: TrainState
     ) -> Array:
-        """Logits [N, 1] of pictures as the discriminator sees them: augmented."""
+        """Logits [N, 1] of pictures as the discriminator sees them: blurred, then augmented."""
+        if self.options.blur_sigma:
+            images = self._blur(images, state.step)
         if self._pipeline is not None:
-            images = augment(key, images, p, pipeline=self._pipeline)
+            images = augment(key, images, state.extra["ada"].p, pipeline=self._pipeline)
         return apply(self.discriminator, variables, images, c)
 
     # Phases.
@@ -299,46 +284,24 @@ class Gan:
     def train_generator(
         self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
     ) -> tuple[TrainState, Scalars]:
-        """Moves the generator, its average and the average code."""
+        """Moves the generator."""
         del frozen
-        judge, p = state.networks["discriminator"], state.extra["ada"].p
+        judge = state.networks["discriminator"]
         buffers = state.networks["generator"]["buffers"]
 
-        def loss(params: Any, w_sum: Array, part: Batch, key: Array):
+        def loss(params: Any, carry: None, part: Batch, key: Array):
             keys = jax.random.split(key, 4)
             variables = {"params": params, "buffers": buffers}
             count = part["image"].shape[0]
             c = self._labels(part, keys[0])
             ws = self._codes(variables, count, c, keys[1])
             images = self._pictures(variables, ws, keys[2])
-            logits = self._judge(judge, images, c, keys[3], p)
+            logits = self._judge(judge, images, c, keys[3], state)
             value = generator_loss(logits)
-            scalars = {"loss/generator": value, "logits/fake": jnp.mean(logits)}
-            return value, (w_sum + jnp.mean(ws[:, 0], axis=0), scalars)
+            return value, (carry, {"loss/generator": value, "logits/fake": jnp.mean(logits)})
 
-        w_sum = jnp.zeros_like(buffers["mapping"]["w_avg"])
-        state, w_sum, scalars = self._generator.update(state, loss, w_sum, batch, key)
-        return self._average(state, w_sum / self.options.accumulate), scalars
-
-    def _average(self, state: TrainState, w_mean: Array) -> TrainState:
-        """The state with a moved average code and a moved average generator."""
-        options, variables = self.options, state.networks["generator"]
-        buffers = variables["buffers"]
-        w_avg = buffers["mapping"]["w_avg"]
-        w_avg = w_mean + options.w_avg_decay * (w_avg - w_mean)
-        buffers = {**buffers, "mapping": {**buffers["mapping"], "w_avg": w_avg}}
-        variables = {**variables, "buffers": buffers}
-        decay = ema_decay(
-            self.batch_size,
-            state.step * self.batch_size,
-            half_life=options.ema_images,
-            ramp_up=options.ema_ramp_up,
-        )
-        average = update_ema(state.averages["generator"], variables, decay)
-        return state._replace(
-            networks={**state.networks, "generator": variables},
-            averages={**state.averages, "generator": average},
-        )
+        state, _, scalars = self._generator.update(state, loss, None, batch, key)
+        return state, scalars
 
     def regularize_generator(
         self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
@@ -368,32 +331,48 @@ class Gan:
     def train_discriminator(
         self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
     ) -> tuple[TrainState, Scalars]:
-        """Moves the discriminator, and the probability of augmentation."""
+        """Moves the discriminator, what the generator follows, and the augmentation."""
         del frozen
-        generator, ada = state.networks["generator"], state.extra["ada"]
+        before, generator = state, state.networks["generator"]
 
-        def loss(params: Any, ada: AdaState, part: Batch, key: Array):
+        def loss(params: Any, carry: tuple[AdaState, Variables], part: Batch, key: Array):
+            ada, buffers = carry
             keys = jax.random.split(key, 5)
-            real = as_float(part["image"])
+            real, judge = as_float(part["image"]), {"params": params}
             c = self._labels(part, keys[0])
             ws = self._codes(generator, real.shape[0], c, keys[1])
-            fake = self._pictures(generator, ws, keys[2])
-            judge = {"params": params}
-            fake_logits = self._judge(judge, fake, c, keys[3], ada.p)
-            real_logits = self._judge(judge, real, self._true_labels(part), keys[4], ada.p)
+            fake, buffers = self._tracked_pictures({**generator, "buffers": buffers}, ws, keys[2])
+            fake_logits = self._judge(judge, fake, c, keys[3], before)
+            real_logits = self._judge(judge, real, self._true_labels(part), keys[4], before)
             value = discriminator_loss(real_logits, fake_logits)
             scalars = {
                 "loss/discriminator": value,
                 "logits/real": jnp.mean(real_logits),
                 "signs/real": jnp.mean(jnp.sign(real_logits)),
             }
-            return value, (observe_logits(ada, real_logits), scalars)
+            return value, ((observe_logits(ada, real_logits), buffers), scalars)
 
-        state, ada, scalars = self._discriminator.update(state, loss, ada, batch, key)
+        carry = (state.extra["ada"], generator["buffers"])
+        state, (ada, buffers), scalars = self._discriminator.update(state, loss, carry, batch, key)
         if self.options.augmentation == "adaptive":
             ada = self._adapted(ada, state.step)
         scalars = {**scalars, "augmentation/p": ada.p}
-        return state._replace(extra={**state.extra, "ada": ada}), scalars
+        networks = {**state.networks, "generator": {**generator, "buffers": buffers}}
+        return state._replace(networks=networks, extra={**state.extra, "ada": ada}), scalars
+
+    def _tracked_pictures(
+        self, variables: Variables, ws: Array, key: Array
+    ) -> tuple[Array, Variables]:
+        """Pictures for the discriminator, and the generator's buffers, moved."""
+        options, count = self.options, ws.shape[0]
+        return synthesize_tracking(
+            self.generator,
+            variables,
+            ws,
+            key,
+            w_decay=options.w_avg_decay ** (count / self.batch_size),
+            magnitude_decay=ema_decay(count, 0, half_life=options.magnitude_images, ramp_up=None),
+        )
 
     def _adapted(self, ada: AdaState, step: Array) -> AdaState:
         """The adjusted probability, every `ADJUSTMENT_INTERVAL` steps."""
@@ -412,19 +391,34 @@ class Gan:
     ) -> tuple[TrainState, Scalars]:
         """Moves the discriminator towards small slopes at real pictures (R1)."""
         del frozen
-        options, ada = self.options, state.extra["ada"]
+        options, before = self.options, state
 
         def loss(params: Any, ada: AdaState, part: Batch, key: Array):
             judge, c = {"params": params}, self._true_labels(part)
             penalty, logits = r1_penalty(
-                lambda images: self._judge(judge, images, c, key, ada.p),
+                lambda images: self._judge(judge, images, c, key, before),
                 as_float(part["image"]),
             )
             value = jnp.mean(penalty) * (options.r1_gamma / 2 * options.r1_interval)
             return value, (observe_logits(ada, logits), {"loss/r1": jnp.mean(penalty)})
 
+        ada = state.extra["ada"]
         state, ada, scalars = self._discriminator.update(state, loss, ada, batch, key)
         return state._replace(extra={**state.extra, "ada": ada}), scalars
+
+    def average_generator(
+        self, state: TrainState, frozen: Frozen, batch: Batch, key: Array
+    ) -> tuple[TrainState, Scalars]:
+        """Moves the averaged generator towards the one in training, and copies its buffers."""
+        del frozen, batch, key
+        decay = ema_decay(
+            self.batch_size,
+            state.step * self.batch_size,
+            half_life=self.options.ema_images,
+            ramp_up=self.options.ema_ramp_up,
+        )
+        average = update_ema(state.averages["generator"], state.networks["generator"], decay)
+        return state._replace(averages={**state.averages, "generator": average}), {}
 
     # Results.
 
@@ -468,25 +462,3 @@ class Gan:
                 "discriminator": Network(self.discriminator, state.networks["discriminator"]),
             }
         )
-
-
-def _transfer(variables: Variables, source: Bundle, roles: tuple[str, ...]) -> Variables:
-    """Variables with every array that the first held role of `source` has under the same name.
-
-    Raises:
-        WeightsError: If the source has none of the roles, or an array of another shape.
-
-    Source: stylegan2-ada-pytorch, torch_utils/misc.py (copy_params_and_buffers).
-    """
-    role = next((name for name in roles if name in source.networks), roles[-1])
-    have, need = flatten(source.network(role).variables), flatten(variables)
-    shared = sorted(have.keys() & need.keys())
-    for name in shared:
-        if np.shape(have[name]) != np.shape(need[name]):
-            raise WeightsError(
-                f"{source.path}: {role}/{name} has shape {np.shape(have[name])}, the network to "
-                f"train needs {np.shape(need[name])}; choose the recipe's sizes to match"
-            )
-    if not shared:
-        raise WeightsError(f"{source.path}: {role} shares no array with the network to train")
-    return unflatten({**need, **{name: jnp.asarray(have[name]) for name in shared}})

@@ -12,12 +12,12 @@ Source: SFE (arXiv:2406.10601), section 3.2; StyleFeatureEditor runners/training
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from sfe_jax.core.trees import apply
+from sfe_jax.core.trees import apply, graft
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.losses.reconstruction import feature_loss
 from sfe_jax.models.feature_editor import linear_start
@@ -30,8 +30,10 @@ from sfe_jax.training.adversary import (
     Adversary,
     AdversaryOptions,
     build_adversary,
+    given_with,
     networks_with,
     phases_with,
+    state_with,
 )
 from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
 from sfe_jax.training.method import (
@@ -57,6 +59,7 @@ class InverterOptions:
     widths: tuple[int, ...] = WIDTHS  # Channels per stage.
     strides: tuple[int, ...] = (2, 2, 1, 2)  # Of each stage's first unit.
     num_units: int = 5  # Residual units of the fuser.
+    initial_body: Literal["", "iresnet"] = "iresnet"  # The backbone begins with it; "" for random.
     linear_start: bool = False  # The fuser begins as the sum; not in the paper.
     learning_rate: float = 1e-4  # Of Ranger.
     decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
@@ -90,6 +93,7 @@ class InverterOptions:
             self,
             criteria,
             {**frozen, "generator": network.variables},
+            setting.initial(self.initial_body),
             build_adversary(self.adversary, setting),
             setting.batch_size,
         )
@@ -114,6 +118,7 @@ class InverterTraining:
     options: InverterOptions
     criteria: Criteria
     frozen: Frozen
+    initial: Frozen  # What the Inverter begins with, by role.
     adversary: Adversary | None
     batch_size: int  # Pictures of a step, over all devices.
 
@@ -133,11 +138,20 @@ class InverterTraining:
         """The Inverter; from a given count of images on with an adversary."""
         return phases_with(self.adversary, "inverter", self.train, self._fakes)
 
-    def init(self, key: Array) -> TrainState:
-        """Random Inverter; the average code is the generator's."""
+    @property
+    def given(self) -> Frozen:
+        """The generator, and what Inverter and adversary begin with."""
+        generator = {"generator": self.frozen["generator"]}
+        return {**generator, **self.initial, **given_with(self.adversary)}
+
+    def init(self, key: Array, given: Frozen) -> TrainState:
+        """Inverter as it begins; the average code is the generator's."""
         inputs = [jnp.zeros(x.shape, x.dtype) for x in example_inputs(self.inverter)]
         variables = self.inverter.init(key, *inputs)
-        w_avg = self.frozen["generator"]["buffers"]["mapping"]["w_avg"]
+        if role := self.options.initial_body:
+            part, place = r"(\w+)/((?:stem|stage\d).*)", r"\1/backbone/\2"
+            variables = graft(variables, given[role], part, place, where=role)
+        w_avg = given["generator"]["buffers"]["mapping"]["w_avg"]
         rows = (self.inverter.num_styles, self.inverter.w_dim)
         buffers = {"backbone": {"w_avg": jnp.broadcast_to(w_avg, rows)}}
         params = variables["params"]
@@ -151,7 +165,7 @@ class InverterTraining:
             averages={},
             extra={},
         )
-        return state if self.adversary is None else self.adversary.join(state)
+        return state_with(self.adversary, state, given)
 
     def _run(self, variables: Variables, *arguments: Array, method: str) -> tuple[Any, Variables]:
         """A part of the Inverter, normalised by the batch, and the moved statistics."""

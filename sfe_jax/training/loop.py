@@ -31,7 +31,15 @@ from sfe_jax.parallel.mesh import (
 from sfe_jax.parallel.processes import is_main_process
 from sfe_jax.parallel.sharding import WIDE_KERNELS, Rules, shardings, with_shardings
 from sfe_jax.pipelines.bundle import Bundle, Network, save_bundle
-from sfe_jax.training.method import Batch, Frozen, Method, Phase, Scalars, TrainState
+from sfe_jax.training.method import (
+    Batch,
+    Frozen,
+    Method,
+    Phase,
+    Scalars,
+    TrainState,
+    abstract_state,
+)
 from sfe_jax.training.progress import Report
 from sfe_jax.training.recipe import Recipe, Schedule, check_same_run, describe, steps
 from sfe_jax.writers import Writer, open_writers
@@ -162,7 +170,7 @@ class Programs:
 
     def __init__(self, method: Method, mesh: Any, *, rules: Rules, key: jax.Array):
         self.method, self.mesh, self._key = method, mesh, key
-        self.abstract = jax.eval_shape(method.init, key)
+        self.abstract = abstract_state(method)
         self.places = shardings(mesh, self.abstract, rules=rules)
         self.frozen_places = shardings(mesh, method.frozen, rules=rules)
         self.phases = [(p, self._compile(i, p)) for i, p in enumerate(method.phases)]
@@ -188,7 +196,8 @@ class Programs:
 
     def init(self) -> TrainState:
         """The state before the first step, born sharded."""
-        return jax.jit(self.method.init, out_shardings=self.places)(self._key)
+        given = jax.device_put(self.method.given, replicated(self.mesh))
+        return jax.jit(self.method.init, out_shardings=self.places)(self._key, given)
 
     def place_frozen(self) -> Frozen:
         """The frozen networks on their devices."""

@@ -20,7 +20,7 @@ Scalars = dict[str, Array]
 """What is logged: name -> []."""
 
 Frozen = Mapping[str, Variables]
-"""Variables of networks that do not train, by role."""
+"""Variables of networks that a method is given, by role; those that do not train."""
 
 
 class TrainState(NamedTuple):
@@ -61,7 +61,12 @@ class Method(Protocol):
         """Networks that do not train."""
         ...
 
-    def init(self, key: Array) -> TrainState:
+    @property
+    def given(self) -> Frozen:
+        """Weights that `init` reads, of networks that training begins with or builds on."""
+        ...
+
+    def init(self, key: Array, given: Frozen) -> TrainState:
         """The state before the first step; traced, so that arrays are born sharded."""
         ...
 
@@ -76,6 +81,11 @@ class Method(Protocol):
     def bundle(self, state: TrainState) -> Bundle:
         """What is released: the trained networks, without the state of training."""
         ...
+
+
+def abstract_state(method: Method) -> TrainState:
+    """Shapes and types of a method's state; nothing is computed."""
+    return jax.eval_shape(method.init, jax.random.key(0), method.given)
 
 
 def as_float(image: Array) -> Array:

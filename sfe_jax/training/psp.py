@@ -7,12 +7,12 @@ Source: pSp (arXiv:2008.00951), section 3; pixel2style2pixel training/coach.py.
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
 
-from sfe_jax.core.trees import apply
+from sfe_jax.core.trees import apply, graft
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.losses.latent import w_norm
 from sfe_jax.models.psp import GradualStyleEncoder
@@ -42,6 +42,7 @@ class EncoderOptions:
     input_size: int = 256  # Pixels a side that the encoder reads.
     depths: tuple[int, ...] = DEPTHS[50]  # Units per stage of the body.
     widths: tuple[int, ...] = WIDTHS  # Channels per stage of the body.
+    initial_body: Literal["", "arcface"] = "arcface"  # Begins with its body; "" for random.
     learning_rate: float = 1e-4  # Of Ranger.
     decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
     accumulate: int = 1  # Parts of a batch.
@@ -79,6 +80,7 @@ class PspOptions(EncoderOptions):
             self,
             criteria,
             frozen,
+            setting.initial(self.initial_body),
             setting.batch_size,
         )
 
@@ -92,6 +94,7 @@ class Psp:
     options: Any  # PspOptions; E4eOptions in the subclass.
     criteria: Criteria
     frozen: Frozen
+    initial: Frozen  # What the encoder begins with, by role.
     batch_size: int  # Pictures of a step, over all devices.
 
     role: ClassVar[str] = "psp"
@@ -112,19 +115,28 @@ class Psp:
         """One: the encoder."""
         return (Phase("encoder", self.train_encoder),)
 
-    def _initial_encoder(self, key: Array) -> Variables:
-        """Random weights around the generator's average code."""
+    @property
+    def given(self) -> Frozen:
+        """The generator, and the network with whose body the encoder begins."""
+        return {"generator": self.frozen["generator"], **self.initial}
+
+    def _initial_encoder(self, key: Array, given: Frozen) -> Variables:
+        """Random weights, but for the body's where one is given, around the average code."""
         encoder: Any = self.encoder
         size = encoder.input_size
         images = jnp.zeros((1, size, size, encoder.image_channels))
         variables = encoder.init(key, images)
-        w_avg = self.frozen["generator"]["buffers"]["mapping"]["w_avg"]
+        if role := self.options.initial_body:
+            # A stem that reads other channels stays random, as in the original.
+            part = r"(\w+)/body/(.*)" if encoder.image_channels == 3 else r"(\w+)/body/(unit.*)"
+            variables = graft(variables, given[role], part, r"\1/pyramid/body/\2", where=role)
+        w_avg = given["generator"]["buffers"]["mapping"]["w_avg"]
         rows = (encoder.num_styles, encoder.w_dim)
         return {**variables, "buffers": {"w_avg": jnp.broadcast_to(w_avg, rows)}}
 
-    def init(self, key: Array) -> TrainState:
-        """Random encoder; the average code is the generator's."""
-        variables = self._initial_encoder(key)
+    def init(self, key: Array, given: Frozen) -> TrainState:
+        """Encoder as it begins; the average code is the generator's."""
+        variables = self._initial_encoder(key, given)
         return TrainState(
             step=jnp.zeros((), jnp.int32),
             networks={self.role: variables},

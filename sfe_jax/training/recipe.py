@@ -15,7 +15,7 @@ import numpy as np
 from sfe_jax.core.errors import OptionError
 from sfe_jax.edits.direction import Direction
 from sfe_jax.pipelines.bundle import Network
-from sfe_jax.training.method import Method
+from sfe_jax.training.method import Frozen, Method
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Setting:
     network: Callable[[str], Network]  # Trained networks by role, for those that stay frozen.
     directions: Mapping[str, np.ndarray] = field(default_factory=dict)  # Arrays of edits.
     records: tuple[Direction, ...] = ()  # Edits.
+
+    def initial(self, role: str) -> Frozen:
+        """Weights of the network that another begins with, by role; none for no role."""
+        return {role: self.network(role).variables} if role else {}
 
 
 class MethodOptions(Protocol):

@@ -23,7 +23,7 @@ from sfe_jax.parallel.mesh import batch_sharding, data_shard, global_batch, make
 from sfe_jax.parallel.processes import initialize
 from sfe_jax.pipelines.bundle import Bundle, load_bundle
 from sfe_jax.training.loop import EXAMPLES, Batches, fit, local_batch_size
-from sfe_jax.training.method import Batch, Method
+from sfe_jax.training.method import Batch, Method, abstract_state
 from sfe_jax.training.recipe import DataOptions, Recipe, Setting, check_recipe, describe
 
 DRAWN = "faces:stream"
@@ -200,7 +200,7 @@ def describe_run(recipe: Recipe) -> str:
     """The resolved recipe and the sizes of its networks; nothing is drawn or trained."""
     check_recipe(recipe)
     method = build_method(recipe, read_weights(recipe.weights), labels=label_count(recipe))
-    state = jax.eval_shape(method.init, jax.random.key(0))
+    state = abstract_state(method)
     lines = [json.dumps(describe(recipe), indent=2)]
     for role, variables in {**state.networks, **method.frozen}.items():
         count = int(parameter_overview.count_parameters(variables["params"]))

@@ -12,9 +12,11 @@ from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.perceptual.arcface import ArcFace
 from sfe_jax.perceptual.face_features import FaceFeatures
+from sfe_jax.perceptual.iresnet import IResNet
 from sfe_jax.pipelines.bundle import Bundle, Network
-from sfe_jax.pipelines.random_bundle import random_bundle
+from sfe_jax.pipelines.random_bundle import random_bundle, random_variables
 from sfe_jax.training.e4e import E4eOptions
 from sfe_jax.training.feature_editor import FeatureEditorOptions
 from sfe_jax.training.features import FeaturesOptions
@@ -57,9 +59,12 @@ def small_weights():
         "inverter": Inverter(**encoder, **BODY, features=8, num_units=1),
         "e4e": E4eEncoder(**encoder, **BODY),
         "features": FaceFeatures(attributes, CHANNELS, embedding_size=8),
+        "iresnet": IResNet(8, **BODY, input_size=SIZE),
     }
+    body = random_variables(ArcFace(8, **BODY), np.random.default_rng(0))
     judges = {
-        "arcface": Network(ColourIdentity(), {}),
+        "arcface": Network(ColourIdentity(), body),  # Encoders begin with its body.
+        "moco": Network(ColourIdentity(), {}),
         "lpips_alex": Network(PixelDistance(), {}),
         "lpips_vgg": Network(PixelDistance(), {}),
     }

@@ -19,6 +19,7 @@ from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.perceptual.arcface import ArcFace
 from sfe_jax.perceptual.curricular_face import CurricularFace
 from sfe_jax.perceptual.inception import FidInception
+from sfe_jax.perceptual.iresnet import IResNet
 from sfe_jax.perceptual.mtcnn import ONet, PNet, RNet
 from sfe_jax.perceptual.resnet import MocoResNet
 from sfe_jax.pipelines.random_bundle import random_variables
@@ -104,6 +105,9 @@ FAMILIES = {
         CurricularFace(16, BODY["depths"], BODY["widths"]),
         encoders.curricular_face,
         encoders.curricular_face_entries,
+    ),
+    "iresnet": Family(
+        IResNet(16, BODY["depths"], BODY["widths"], 32), encoders.iresnet, encoders.iresnet_entries
     ),
     "fid inception": Family(
         FidInception(narrowing=16), inception.inception, inception.inception_entries
@@ -231,6 +235,7 @@ def files():
     contents["sfe_inverter.pt"] = {"state_dict": state_of("inverter", "encoder.")}
     contents["arcface.pth"] = state_of("arcface")
     contents["CurricularFace_Backbone.pth"] = state_of("curricular face")
+    contents["iresnet50.pth"] = state_of("iresnet")
     contents["pt_inception.pth"] = state_of("fid inception")
     contents["moco.pth.tar"] = {"state_dict": moco_state()}
     found = {name: torch_bytes(content) for name, content in contents.items()}

@@ -15,6 +15,7 @@ from tests.convert_weights.official import moco_state, state_of, variables_of
 
 ROLES = {
     "curricular face": "curricular_face",
+    "iresnet": "iresnet",
     "fid inception": "fid_inception",
     "mtcnn pnet": "mtcnn_pnet",
     "mtcnn rnet": "mtcnn_rnet",

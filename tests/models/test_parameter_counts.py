@@ -14,12 +14,14 @@ from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.layer_table import channel_table
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
+from sfe_jax.models.stylegan1 import Generator as AdaInGenerator
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.models.stylegan3 import Generator as AliasFreeGenerator
 from sfe_jax.perceptual.arcface import ArcFace
 from sfe_jax.perceptual.curricular_face import CurricularFace
 from sfe_jax.perceptual.face_features import FaceFeatures
 from sfe_jax.perceptual.inception import FidInception
+from sfe_jax.perceptual.iresnet import IResNet
 from sfe_jax.perceptual.lpips import Lpips
 from sfe_jax.perceptual.mtcnn import ONet, PNet, RNet
 from sfe_jax.perceptual.resnet import MocoResNet
@@ -54,6 +56,7 @@ CIFAR = channel_table(32)
 R_1024 = alias_free_channels(Growth(1024), base=65536, maximum=1024)
 
 PINNED = {  # Trainable numbers, those of the original networks where there are some.
+    "stylegan1_1024": (AdaInGenerator(), 26_219_627),
     "generator_1024": (Generator(), 30_370_060),
     "generator_512": (Generator(channels=channel_table(512)), 30_276_583),
     "generator_256": (Generator(channels=channel_table(256)), 30_034_338),
@@ -83,6 +86,7 @@ PINNED = {  # Trainable numbers, those of the original networks where there are 
     "lpips_vgg": (Lpips("vgg"), 14_716_160),
     "lpips_squeeze": (Lpips("squeeze"), 724_736),
     "curricular_face": (CurricularFace(), 65_128_768),
+    "iresnet": (IResNet(), 43_590_976),
     "moco": (MocoResNet(), 23_508_032),
     "fid_inception": (FidInception(), 23_850_960),
     "mtcnn_pnet": (PNet(), 6_632),

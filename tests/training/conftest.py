@@ -17,7 +17,7 @@ def gan():
 def begun(gan):
     """Its state before the first step."""
     with plain_descent():
-        return jax.device_get(jax.jit(gan.init)(games.KEY))
+        return jax.device_get(jax.jit(gan.init)(games.KEY, gan.given))
 
 
 @pytest.fixture(scope="session")

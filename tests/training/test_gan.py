@@ -13,6 +13,7 @@ from sfe_jax.core.trees import flatten
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.training.gan import GanOptions, first_layers, lazy_adam, mix_codes
+from sfe_jax.training.method import abstract_state
 from sfe_jax.training.recipe import Setting
 from tests import compiling
 from tests.training import games
@@ -45,15 +46,21 @@ def _changed(one, other):
 @pytest.mark.parametrize(
     ("phase", "parts"),
     [
-        ("generator", {"networks/generator", "averages/generator"}),
+        ("generator", {"networks/generator"}),
         ("path_length", {"networks/generator", "extra/path_length"}),
-        ("discriminator", {"networks/discriminator", "extra/ada"}),
+        ("discriminator", {"networks/discriminator", "networks/generator", "extra/ada"}),
         ("r1", {"networks/discriminator", "extra/ada"}),
+        ("average", {"averages/generator"}),
     ],
 )
 def test_phase_changes_its_own_parts_alone(turns, phase, parts):
     turn = _turn(turns, phase)
     assert _changed(turn.before, turn.after) == parts
+
+
+def test_discriminator_phase_moves_no_parameter_of_the_generator(turns):
+    turn = _turn(turns, DISCRIMINATOR)
+    assert_same(*(state.networks[GENERATOR]["params"] for state in (turn.before, turn.after)))
 
 
 def test_generator_phase_moves_every_layer(turns):
@@ -67,8 +74,8 @@ def test_generator_phase_moves_every_layer(turns):
 
 
 def _codes(method, variables, key, count, labels=None):
-    """Codes W of the random z that a generator phase draws."""
-    z_key, _ = jax.random.split(jax.random.split(key, 4)[1])
+    """Codes W of the random z that a discriminator phase draws."""
+    z_key, _ = jax.random.split(jax.random.split(key, 5)[1])
     z = jax.random.normal(z_key, (2, count, games.Z))[0]
     mapping = compiling.jit(partial(method.generator.apply, method="map"))
     return mapping(variables, z, labels)[:, 0]
@@ -76,8 +83,8 @@ def _codes(method, variables, key, count, labels=None):
 
 @pytest.mark.parametrize("step", [0, 1])
 def test_average_code_moves_by_its_decay_towards_the_codes_of_the_step(gan, turns, step):
-    turn = _turn(turns, "generator", step)
-    codes = _codes(gan, turn.before.networks[GENERATOR], games.phase_key(step, 0), 32)
+    turn = _turn(turns, DISCRIMINATOR, step)
+    codes = _codes(gan, turn.before.networks[GENERATOR], games.phase_key(step, 2), 32)
     mean, (old, new) = (
         np.mean(codes, axis=0),
         (
@@ -90,7 +97,7 @@ def test_average_code_moves_by_its_decay_towards_the_codes_of_the_step(gan, turn
 
 @pytest.mark.parametrize("step", [0, 1])
 def test_averaged_generator_moves_by_its_half_life(turns, step):
-    turn = _turn(turns, "generator", step)
+    turn = _turn(turns, "average", step)
     decay = 0.5 ** (32 / 100)
     old, average = (state.averages[GENERATOR] for state in (turn.before, turn.after))
     new = turn.after.networks[GENERATOR]
@@ -123,14 +130,14 @@ def test_both_discriminator_phases_count_the_signs_of_real_pictures(turns):
 
 def test_phases_are_lazy_by_their_intervals():
     method = games.game(batch_size=8, path_length_interval=4, r1_interval=16)
-    expected = {"generator": 1, "path_length": 4, "discriminator": 1, "r1": 16}
+    expected = {"generator": 1, "path_length": 4, "discriminator": 1, "r1": 16, "average": 1}
     assert {phase.name: phase.interval for phase in method.phases} == expected
     assert [phase.name for phase in method.phases] == list(expected)
 
 
 def test_phase_of_interval_zero_is_left_out():
     method = games.game(batch_size=8, path_length_interval=0, r1_interval=0)
-    assert [phase.name for phase in method.phases] == ["generator", "discriminator"]
+    assert [phase.name for phase in method.phases] == ["generator", "discriminator", "average"]
 
 
 def test_lazy_adam_is_corrected_for_its_regulariser():
@@ -187,11 +194,11 @@ def conditional():
         mixing=0.0, augmentation="adaptive", pipeline="blit", p=0.2, ada_images=ADA_IMAGES,
     )  # fmt: skip
     with quick():
-        state = jax.jit(method.init)(games.KEY)
+        state = jax.jit(method.init)(games.KEY, method.given)
         programs = {
             phase.name: jax.jit(phase.run)
             for phase in method.phases
-            if phase.name in (GENERATOR, DISCRIMINATOR)
+            if phase.name in (DISCRIMINATOR, "average")
         }
     return method, state, programs
 
@@ -234,8 +241,10 @@ def test_augmentation_waits_for_its_interval(conditional):
 
 
 def test_phase_moves_the_optimiser_of_its_network_alone(judged):
-    parts = {"networks/discriminator", "optimizers/discriminator", "extra/ada"}
-    assert _changed(*judged[:2]) == parts
+    changed = _changed(*judged[:2])
+    assert {part for part in changed if part.startswith("optimizers")} == {
+        "optimizers/discriminator"
+    }
 
 
 def test_frozen_layers_stay_and_all_others_move(conditional, judged):
@@ -258,7 +267,7 @@ def test_labels_of_the_data_are_left_alone_by_networks_that_know_none(name):
     (phase,) = (phase for phase in method.phases if phase.name == name)
     batch = games.pictures(BATCH, labels=LABELS)
     with quick():
-        state = jax.eval_shape(method.init, games.KEY)
+        state = abstract_state(method)
         _, scalars = jax.eval_shape(phase.run, state, {}, batch, games.KEY)
     assert scalars
 
@@ -272,21 +281,29 @@ def test_labels_of_fakes_are_those_of_the_batch_in_another_order(conditional):
 
 def test_average_code_is_of_all_parts_of_the_batch(conditional):
     method, _, _ = conditional
-    before, after, _ = _run(conditional, GENERATOR)
+    before, after, _ = _run(conditional, DISCRIMINATOR)
     label = games.pictures(BATCH, labels=LABELS)["label"]
     codes = []
     for part, key in enumerate(jax.random.split(games.KEY, 2)):
-        c = method._labels({"label": label[part::2]}, jax.random.split(key, 4)[0])
-        codes.append(_codes(method, before.networks[GENERATOR], key, BATCH // 2, c))
+        c = method._labels({"label": label[part::2]}, jax.random.split(key, 5)[0])
+        codes.append(_codes(method, before.networks[GENERATOR], key, BATCH // 2, c).mean(axis=0))
     new = after.networks[GENERATOR]["buffers"]["mapping"]["w_avg"]
-    np.testing.assert_allclose(new, 0.005 * np.mean(codes, axis=(0, 1)), rtol=1e-4, atol=1e-7)
+    half = 0.995**0.5  # Each part moves it by half of the step, one after the other.
+    expected = (1 - half) * (half * codes[0] + codes[1])
+    np.testing.assert_allclose(new, expected, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize(("step", "decay"), [(0, 0.0), (4, 0.5 ** (8 / 16))])
 def test_average_follows_faster_in_the_beginning(conditional, step, decay):
-    before, after, _ = _run(conditional, GENERATOR, step=step)
-    old, new = (state.networks[GENERATOR]["params"] for state in (before, after))
-    expected = jax.tree.map(lambda a, b: b + decay * (a - b), old, new)
+    _, state, _ = conditional
+    new = state.networks[GENERATOR]
+    new = {**new, "params": jax.tree.map(lambda x: x + 1, new["params"])}
+    networks = {**state.networks, GENERATOR: new}
+    with quick():
+        before = state._replace(step=jnp.int32(step), networks=networks)
+        after, _ = conditional[2]["average"](before, {}, {}, games.KEY)
+    old = state.averages[GENERATOR]["params"]
+    expected = jax.tree.map(lambda a, b: b + decay * (a - b), old, new["params"])
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
         after.averages[GENERATOR]["params"],
@@ -310,7 +327,7 @@ def _bundle(gan, state, roles):
 def _begin(initial, **options):
     with quick():
         method = games.game(batch_size=8, initial=initial, **options)
-        return jax.device_get(jax.jit(method.init)(jax.random.key(9)))
+        return jax.device_get(jax.jit(method.init)(jax.random.key(9), method.given))
 
 
 def test_transfer_takes_training_and_averaged_networks(gan, turns):

@@ -1,13 +1,15 @@
 """What each method does beyond taking steps: its schedules, its tables, its pairs."""
 
 from dataclasses import replace
+from functools import reduce
+from operator import getitem
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sfe_jax.core.errors import EditError, OptionError
+from sfe_jax.core.errors import EditError, OptionError, WeightsError
 from sfe_jax.training.adversary import AdversaryOptions, build_adversary
 from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria, pool_to
 from sfe_jax.training.e4e import E4eOptions
@@ -15,14 +17,14 @@ from sfe_jax.training.edits import build_edit_table
 from sfe_jax.training.feature_editor import FeatureEditorOptions
 from sfe_jax.training.features import attribute_loss, identity_contrast
 from sfe_jax.training.inverter import InverterOptions
-from sfe_jax.training.method import columns
+from sfe_jax.training.method import abstract_state, columns
 from sfe_jax.training.psp import PspOptions
 from sfe_jax.training.recipe import Setting
 from tests.compiling import jit
 from tests.configs.shrinking import BODY, small_weights
 
 FEATURES = CriteriaOptions(size=64, perceptual_network="features", identity_network="features")
-SMALL = {**BODY, "input_size": 64, "criteria": FEATURES}
+SMALL = {**BODY, "input_size": 64, "initial_body": "", "criteria": FEATURES}
 ALONE = AdversaryOptions(start=-1)
 
 
@@ -66,14 +68,42 @@ def test_e4e_gives_rows_their_offsets_one_after_the_other(setting, step, stage):
     assert options.build(setting).stage(jnp.asarray(step)) == stage
 
 
-# Encoders begin around the average code.
+# Encoders begin with a known body, around the average code.
+
+
+@pytest.mark.parametrize(
+    ("options", "role", "body", "place"),
+    [
+        (PspOptions, "arcface", "body/unit0", ("pyramid", "body", "unit0")),
+        (E4eOptions, "arcface", "body/stem", ("pyramid", "body", "stem")),
+        (InverterOptions, "iresnet", "stage2_unit0", ("backbone", "stage2_unit0")),
+    ],
+)
+@pytest.mark.parametrize("collection", ["params", "batch_stats"])
+def test_encoder_starts_with_the_body_it_is_given(setting, options, role, body, place, collection):
+    small = {"adversary": ALONE} if options is InverterOptions else {}
+    method = options(**{**SMALL, **small, "initial_body": role}).build(setting)
+
+    def begin(key):
+        name = "inverter" if options is InverterOptions else method.role
+        return reduce(getitem, place, method.init(key, method.given).networks[name][collection])
+
+    expected = reduce(getitem, body.split("/"), setting.network(role).variables[collection])
+    jax.tree.map(np.testing.assert_array_equal, jit(begin)(jax.random.key(0)), expected)
+
+
+def test_body_of_other_sizes_is_refused_by_name(setting):
+    wide = {**SMALL, "initial_body": "arcface", "widths": (8, 8, 8, 16)}
+    method = PspOptions(**wide).build(setting)
+    with pytest.raises(WeightsError, match=r"^arcface: .*/body/unit3/.* choose the recipe's sizes"):
+        abstract_state(method)
 
 
 @pytest.mark.parametrize("options", [PspOptions(**SMALL), E4eOptions(**SMALL)])
 def test_encoder_starts_from_the_average_code_of_the_generator(setting, options):
     method = options.build(setting)
     # Of the whole state only the average is asked for, and so computed.
-    rows = jit(lambda key: method.init(key).networks[method.role]["buffers"]["w_avg"])
+    rows = jit(lambda key: method.init(key, method.given).networks[method.role]["buffers"]["w_avg"])
     w_avg = setting.network("generator").variables["buffers"]["mapping"]["w_avg"]
     np.testing.assert_array_equal(
         rows(jax.random.key(0)), np.tile(w_avg, (setting.network("generator").module.num_ws, 1))

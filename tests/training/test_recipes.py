@@ -12,6 +12,7 @@ from sfe_jax.data.faces import ATTRIBUTES
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.pipelines.bundle import load_bundle
 from sfe_jax.training.loop import EXAMPLES, fit
+from sfe_jax.training.method import abstract_state
 from sfe_jax.training.recipe import describe, steps
 from sfe_jax.training.start import build_method
 from tests import compiling
@@ -77,14 +78,14 @@ def test_recipe_can_be_kept_in_a_checkpoint(name):
 @pytest.mark.parametrize("name", [name for name in RECIPES if name not in TRAINED])
 def test_state_has_what_its_phases_train_without_files(name):
     method = abstract_method(recipe_of(name))
-    state = jax.eval_shape(method.init, jax.random.key(0))
+    state = abstract_state(method)
     assert state.optimizers.keys() == state.networks.keys()
 
 
 @pytest.mark.parametrize("name", FULL_SIZE)
 def test_networks_have_the_published_size_without_files(name):
     method = abstract_method(recipe_of(name))
-    state = jax.eval_shape(method.init, jax.random.key(0))
+    state = abstract_state(method)
     assert {role: count(v) for role, v in state.networks.items()} == TRAINED[name]
 
 
@@ -100,7 +101,7 @@ def batch_of(recipe, count):
 def test_grids_are_tables_of_pictures(name):
     recipe = recipe_of(name)
     method = abstract_method(recipe)
-    state = jax.eval_shape(method.init, jax.random.key(0))
+    state = abstract_state(method)
     with jax.numpy_dtype_promotion("standard"):
         grids = jax.eval_shape(method.show, state, method.frozen, batch_of(recipe, EXAMPLES))
     assert {grid.ndim for grid in grids.values()} == {5}

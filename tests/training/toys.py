@@ -22,7 +22,7 @@ from sfe_jax.parallel.sharding import with_shardings
 from sfe_jax.pipelines.bundle import Bundle, Network, load_bundle
 from sfe_jax.training import loop
 from sfe_jax.training.loop import Programs
-from sfe_jax.training.method import Phase, Trainer, TrainState, as_float
+from sfe_jax.training.method import Phase, Trainer, TrainState, abstract_state, as_float
 from sfe_jax.training.recipe import Recipe, Schedule
 from sfe_jax.writers import LOG, read_log
 from tests import compiling
@@ -57,7 +57,12 @@ class Toy:
     def phases(self):
         return Phase("train", self.train), Phase("decay", self.decay, interval=4)
 
-    def init(self, key):
+    @property
+    def given(self):
+        return {}
+
+    def init(self, key, given):
+        del given
         variables = self.module.init(key, jnp.zeros((1, WIDTH)))
         return TrainState(
             step=jnp.zeros((), jnp.int32),
@@ -212,7 +217,7 @@ def saved_state(workdir, method=None, *, step=None):
     """NumPy arrays of a checkpoint, by default the newest."""
     method = method or Toy(ToyOptions())
     with quick():
-        shapes = jax.eval_shape(method.init, jax.random.key(0))
+        shapes = abstract_state(method)
     like = with_shardings(shapes, replicated(one_device()))
     with Checkpoints(workdir / "checkpoints", read_only=True) as checkpoints:
         return jax.device_get(checkpoints.restore(like, step=step)[0])
