@@ -3,6 +3,8 @@
     python train.py --config=configs/faces64_editor.py --workdir=runs/faces64_editor
 
 Pairs are made with every direction fitted on the generator, over its measured range of strengths.
+Edits that change few pixels are drawn more often: they are learned last, since they weigh little in
+the losses.
 """
 
 from sfe_jax.training.adversary import AdversaryOptions
@@ -28,8 +30,9 @@ def get_config() -> Recipe:
             num_units=4,
             linear_start=True,
             learning_rate=2e-3,
-            decay=(24_000, 48_000),
+            decay=(72_000, 112_000),
             edits={},
+            edit_weights={"smile": 4.0, "glasses": 3.0, "age": 2.0},
             criteria=CriteriaOptions(
                 size=64, perceptual_network="features", identity_network="features"
             ),
@@ -40,6 +43,6 @@ def get_config() -> Recipe:
         evaluation_data=DataOptions(source="faces", resolution=64, count=1_024, seed=1),
         batch_size=16,
         schedule=Schedule(
-            total=48_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
+            total=112_000, log=2_000, show=8_000, save=8_000, evaluate=8_000, evaluated=256
         ),
     )

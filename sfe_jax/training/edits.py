@@ -1,6 +1,8 @@
 """Edits drawn at random, for the Feature Editor's training pairs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -39,12 +41,13 @@ class EditTable:
 
     operands: Operands  # M = number of edits.
     strengths: Array  # [M, S].
+    shares: Array  # [M], how often each is drawn; they sum to 1.
 
     def draw(self, key: Array, count: int) -> tuple[Operands, Array]:
         """An edit and a strength for each of N samples: operands (M = N) and strengths [N]."""
         edit_key, strength_key = jax.random.split(key)
         edits, steps = self.strengths.shape
-        chosen = jax.random.randint(edit_key, (count,), 0, edits)
+        chosen = jax.random.choice(edit_key, edits, (count,), p=self.shares)
         step = jax.random.randint(strength_key, (count,), 0, steps)
         operands = jax.tree.map(lambda x: x[chosen], self.operands)
         return operands, self.strengths[chosen, step]
@@ -62,7 +65,11 @@ def _strengths(direction: Direction, listed: tuple[float, ...]) -> np.ndarray:
 
 
 def build_edit_table(
-    edits: dict[str, tuple[float, ...]], setting: Setting, generator: Any
+    edits: dict[str, tuple[float, ...]],
+    setting: Setting,
+    generator: Any,
+    *,
+    weights: Mapping[str, float] = MappingProxyType({}),
 ) -> EditTable:
     """The table of the edits that a recipe names.
 
@@ -71,6 +78,7 @@ def build_edit_table(
             recipe's weights.
         setting: Holds arrays and records of edits.
         generator: Whose codes are edited.
+        weights: Name -> how much more often than others it is drawn; 1 for those not named.
 
     Raises:
         EditError: If an edit is unknown, its array is missing, or there is none.
@@ -89,7 +97,10 @@ def build_edit_table(
         direction = find(name, known)
         operands.append(operands_for(direction, setting.directions, **sizes))
         strengths.append(_strengths(direction, tuple(listed)))
-    # Every edit is as likely, however many strengths it has.
+    for name in weights.keys() - names.keys():
+        raise EditError(f"`edit_weights` names {name!r}; required is one of {', '.join(names)}")
+    shares = np.array([weights.get(name, 1.0) for name in names], np.float32)
+    # How likely an edit is does not depend on how many strengths it has.
     length = int(np.lcm.reduce([len(s) for s in strengths]))
     table = np.stack([np.tile(s, length // len(s)) for s in strengths])
-    return EditTable(stack(operands), jnp.asarray(table))
+    return EditTable(stack(operands), jnp.asarray(table), jnp.asarray(shares / shares.sum()))

@@ -60,6 +60,7 @@ class FeatureEditorOptions:
     decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
     accumulate: int = 1  # Parts of a batch.
     edits: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(SFE_EDITS))
+    edit_weights: dict[str, float] = field(default_factory=dict)  # How often; 1 if not named.
     criteria: CriteriaOptions = field(default_factory=CriteriaOptions)
     adversary: AdversaryOptions = field(default_factory=lambda: AdversaryOptions(start=0))
 
@@ -79,7 +80,7 @@ class FeatureEditorOptions:
         return FeatureEditorTraining(
             method,
             self,
-            build_edit_table(self.edits, setting, generator),
+            build_edit_table(self.edits, setting, generator, weights=self.edit_weights),
             criteria,
             {**frozen, **{role: network.variables for role, network in networks.items()}},
             build_adversary(self.adversary, setting),

@@ -176,6 +176,24 @@ def test_edits_of_the_weights_are_taken_over_their_measured_range(setting):
     assert table.strengths.max() == 2.0
 
 
+def test_edits_are_drawn_as_often_as_their_weights_say(setting):
+    generator = setting.network("generator").module
+    arrays = {**setting.directions, "interfacegan/age": np.ones((1, generator.w_dim), np.float32)}
+    given = replace(setting, directions=arrays)
+    edits = {"smile": (1.0,), "age": (5.0,)}
+    table = build_edit_table(edits, given, generator, weights={"smile": 3.0})
+    _, strength = jit(table.draw, static_argnums=1)(jax.random.key(0), 4_000)
+    share = np.mean(np.asarray(strength) == 1.0)
+    assert share == pytest.approx(0.75, abs=0.03)  # Four deviations of the mean of 4,000 draws.
+
+
+def test_weight_of_an_edit_that_is_not_drawn_is_refused(setting):
+    with pytest.raises(
+        EditError, match=r"^`edit_weights` names 'frown'; required is one of smile$"
+    ):
+        build_edit_table({}, setting, setting.network("generator").module, weights={"frown": 2.0})
+
+
 def test_training_without_any_edit_is_refused(setting):
     bare = replace(setting, records=())
     with pytest.raises(EditError, match="fit directions first"):
