@@ -1,10 +1,11 @@
 """One official file to its networks or directions."""
 
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from convert_weights.kinds import Converted, by_name, detect
-from sfe_jax.core.errors import SfeError, WeightsError
+from sfe_jax.core.errors import FileFormatError, SfeError, WeightsError
 from sfe_jax.edits.files import FILES, find_direction_files, read_direction_file
 from sfe_jax.pipelines.bundle import Source, is_bundle, load_bundle
 from sfe_jax.readers import read, sha256
@@ -23,6 +24,15 @@ def expand_folders(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
     for path in paths:
         files += find_direction_files(path).values() if path.is_dir() else [path]
     return files
+
+
+@contextmanager
+def _named(path: pathlib.Path) -> Iterator[None]:
+    """Puts the file's name before what readers say of an object inside it."""
+    try:
+        yield
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from error
 
 
 def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source, Converted]:
@@ -49,9 +59,11 @@ def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source,
         directions = read_direction_file(array, path)
         return Source(path.name, sha256(path)), Converted("direction", directions=directions)
     content = read(path)
-    chosen = by_name(kind) if kind else detect(content, str(path))
+    with _named(path):
+        chosen = by_name(kind) if kind else detect(content, str(path))
     try:
-        converted = chosen.convert(content, str(path))
+        with _named(path):
+            converted = chosen.convert(content, str(path))
     except SfeError:
         raise
     except _NOT_LAID_OUT_SO as error:

@@ -67,7 +67,10 @@ def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:
     """
     module = network.module
     if not isinstance(module, Generator):
-        raise WeightsError(f"a {type(module).__name__} cannot be exported; required is a generator")
+        kind = type(module).__module__.rpartition(".")[2]
+        raise WeightsError(
+            f"networks of {kind} cannot be exported; required is a generator of stylegan2"
+        )
     network = _with_one_average(network)
     if layout == "stylegan2-ada":
         return export_state(network.variables, ada_generator_entries(module))

@@ -11,7 +11,18 @@ from convert_weights.kinds import detect
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.edits.records import recorded_directions
 from sfe_jax.pipelines.bundle import is_bundle, read_metadata
-from sfe_jax.readers import Record, init_arguments, module_tensors, read, sha256, sniff
+from sfe_jax.readers import (
+    Record,
+    init_arguments,
+    is_tensorflow_network,
+    module_tensors,
+    network_arguments,
+    network_function,
+    network_variables,
+    read,
+    sha256,
+    sniff,
+)
 
 LONGEST_TEXT = 60
 """Characters of a string that are shown."""
@@ -32,6 +43,11 @@ def _lines(value: Any, indent: str) -> Iterator[str]:
     """The tree below `value`, a line each; networks by their tensors."""
     if isinstance(value, Record) and value.module == "torch_utils.persistence":
         yield from _lines(module_tensors(value), indent)
+    elif is_tensorflow_network(value):
+        yield f"{indent}built by {network_function(value)} with {network_arguments(value)}"
+        yield from _lines(network_variables(value), indent)
+    elif isinstance(value, tuple) and any(map(is_tensorflow_network, value)):
+        yield from _lines(dict(zip(("G", "D", "Gs"), value, strict=False)), indent)
     elif isinstance(value, Record):
         yield f"{indent}{value.module}.{value.name}"
     elif isinstance(value, Mapping):

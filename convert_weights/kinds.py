@@ -20,6 +20,7 @@ from convert_weights.name_maps import (
     lpips,
     moco,
     mtcnn,
+    projector_vgg,
     stylegan1,
     stylegan2,
     stylegan3,
@@ -47,6 +48,7 @@ IGNORED = (
     *tensorflow.IGNORED,
     *encoders.IGNORED,
     *lpips.IGNORED,
+    *projector_vgg.IGNORED,
     "__metadata__",
 )
 """Patterns of keys that networks do not need; safetensors files have the last."""
@@ -514,6 +516,13 @@ def _convert_lpips_heads(content: Any, where: str) -> Converted:
     return Converted("lpips-heads", {f"lpips_{name}_heads": net})
 
 
+def _convert_projector_vgg(content: Any, where: str) -> Converted:
+    """The VGG-16 of the StyleGAN2 projector, which is LPIPS in a TorchScript archive."""
+    build, entries = projector_vgg.projector_vgg, projector_vgg.projector_vgg_entries
+    net = network(projector_vgg.tensors_of(content), build, entries, where)
+    return Converted("projector-vgg16", {"lpips_vgg": net})
+
+
 def join_lpips(networks: Mapping[str, Network]) -> dict[str, Network]:
     """The same networks, with the two halves of each LPIPS as one network.
 
@@ -701,6 +710,12 @@ KINDS = (
         "LPIPS as the lpips package's module: trunk and linear layers",
         lambda c: _is_state(c, "lin0.model.1.weight", "net.slice1.0.weight"),
         _convert_lpips,
+    ),
+    Kind(
+        "projector-vgg16",
+        "LPIPS over VGG-16 of the StyleGAN2 projector (vgg16.pt)",
+        projector_vgg.is_projector_vgg,
+        _convert_projector_vgg,
     ),
     Kind(
         "lpips-heads",

@@ -1,7 +1,7 @@
 """How one array is laid out in an official file and in ours, with the way back.
 
-PyTorch keeps convolutions as OIHW and dense layers as [out, in]; ours are HWIO and [in, out]. A
-dense layer behind a flattened [C, H, W] has its inputs permuted to [H, W, C].
+PyTorch keeps convolutions as OIHW and dense layers as [out, in]; ours are HWIO and [in, out], as
+TensorFlow's are. A dense layer behind a flattened [C, H, W] has its inputs permuted to [H, W, C].
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ State = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Layout:
-    """A change of axes and its inverse. Neither changes a value."""
+    """A change of axes and its inverse. Neither changes a value, but for `PLUS_ONE`."""
 
     to_ours: Transform  # Official array -> our array.
     to_official: Transform  # Our array -> official array.
@@ -45,6 +45,13 @@ BATCHED_CONST = Layout(lambda x: x[0].transpose(1, 2, 0), lambda x: x.transpose(
 IMAGE_BIAS = Layout(lambda x: x[0, :, 0, 0], lambda x: x[None, :, None, None])
 NOISE = Layout(lambda x: x[0, 0], lambda x: x[None, None])
 ONE_ELEMENT = Layout(lambda x: x[0], lambda x: x[None])
+REVERSED = Layout(lambda x: x[::-1, ::-1], lambda x: x[::-1, ::-1])
+PLUS_ONE = Layout(lambda x: x + 1, lambda x: x - 1)
+
+
+def transposed(layout: Layout) -> Layout:
+    """The same of arrays whose two axes stand the other way round in the official file."""
+    return Layout(lambda x: layout.to_ours(x.T), lambda x: layout.to_official(x).T)
 
 
 def flattened_dense(height: int, width: int) -> Layout:
@@ -78,11 +85,11 @@ def batch_norm(key: str, path: str) -> list[Entry]:
     ]
 
 
-def weight_and_bias(key: str, path: str, layout: Layout) -> list[Entry]:
+def weight_and_bias(key: str, path: str, layout: Layout, *, separator: str = ".") -> list[Entry]:
     """Kernel and bias of a layer."""
     return [
-        Entry(f"{key}.weight", f"params/{path}/kernel", layout),
-        Entry(f"{key}.bias", f"params/{path}/bias", SAME),
+        Entry(f"{key}{separator}weight", f"params/{path}/kernel", layout),
+        Entry(f"{key}{separator}bias", f"params/{path}/bias", SAME),
     ]
 
 

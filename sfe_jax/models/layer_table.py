@@ -24,7 +24,7 @@ class Layer:
     name: str  # Such as "b64.conv1" or "b64.torgb".
     kind: Literal["conv", "torgb"]  # 3x3 convolution, or 1x1 to colours.
     resolution: int  # Pixels a side of its output.
-    in_channels: int  # Channels of its input, the size of its style.
+    in_channels: int  # Of its style: channels of its input; StyleGAN's twice those of its output.
     channels: int  # Channels of its output.
     row: int  # Row of W+ that drives it.
     offset: int  # Where its style begins in the concatenated S.

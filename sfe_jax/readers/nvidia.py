@@ -1,10 +1,9 @@
-"""Pickles of StyleGAN: persistent modules of NVIDIA's PyTorch code, and its TensorFlow networks.
+"""Pickles of StyleGAN: persistent modules of NVIDIA's PyTorch code.
 
-Both carry the source text of their networks, which the original loaders execute. Here it stays a
+They carry the source text of their networks, which the original loader executes. Here it stays a
 string inside the record.
 
-Source: torch_utils/persistence.py of NVlabs/stylegan2-ada-pytorch and NVlabs/stylegan3;
-dnnlib/tflib/network.py of NVlabs/stylegan2.
+Source: torch_utils/persistence.py of NVlabs/stylegan2-ada-pytorch and NVlabs/stylegan3.
 """
 
 import numpy as np
@@ -16,6 +15,7 @@ from sfe_jax.readers.pickles import AllowList
 from sfe_jax.readers.records import Record
 from sfe_jax.readers.storages import Storage
 from sfe_jax.readers.streams import ByteStream
+from sfe_jax.readers.tensorflow import TENSORFLOW_GLOBALS
 from sfe_jax.readers.torch_files import TORCH_GLOBALS, read_torch_legacy
 
 _PERSISTENCE = "torch_utils.persistence"
@@ -51,11 +51,10 @@ def _load_from_bytes(budget: Budget, data: object) -> Storage:
 PERSISTENT_GLOBALS = TORCH_GLOBALS | AllowList(
     calls={f"{_PERSISTENCE} _reconstruct_persistent_obj": _reconstruct_persistent}
 )
-PICKLE_GLOBALS = PERSISTENT_GLOBALS | AllowList(
-    calls={"torch.storage _load_from_bytes": _load_from_bytes},
-    records=frozenset(
-        {"dnnlib.tflib.network Network", "tfutil Network", "network Network"}  # Newest first.
-    ),
+PICKLE_GLOBALS = (
+    PERSISTENT_GLOBALS
+    | TENSORFLOW_GLOBALS
+    | AllowList(calls={"torch.storage _load_from_bytes": _load_from_bytes})
 )
 
 
