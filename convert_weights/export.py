@@ -69,7 +69,7 @@ def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:
     if not isinstance(module, Generator):
         kind = type(module).__module__.rpartition(".")[2]
         raise WeightsError(
-            f"networks of {kind} cannot be exported; required is a generator of stylegan2"
+            f"{type(module).__name__} of {kind} cannot be exported; required is StyleGAN2's generator"
         )
     network = _with_one_average(network)
     if layout == "stylegan2-ada":
