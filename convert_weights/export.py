@@ -67,10 +67,8 @@ def export_generator(network: Network, layout: str) -> dict[str, np.ndarray]:
     """
     module = network.module
     if not isinstance(module, Generator):
-        kind = type(module).__module__.rpartition(".")[2]
-        raise WeightsError(
-            f"{type(module).__name__} of {kind} cannot be exported; required is StyleGAN2's generator"
-        )
+        name = f"{type(module).__module__.rpartition('.')[2]}.{type(module).__name__}"
+        raise WeightsError(f"{name} cannot be exported; required is StyleGAN2's generator")
     network = _with_one_average(network)
     if layout == "stylegan2-ada":
         return export_state(network.variables, ada_generator_entries(module))
