@@ -8,7 +8,7 @@ NEWEST_VENV := .venv-newest
 BIN := $(VENV)/bin
 SHARED ?= ../shared
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile # Each has memory of its own.
-CHECKED := sfe_jax convert_weights benchmarks configs tests train.py
+CHECKED := sfe_jax convert_weights benchmarks configs tests train.py evaluate.py
 
 .PHONY: help edit test test-slow test-newest golden train-faces table-faces format bench clean
 

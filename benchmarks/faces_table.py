@@ -33,18 +33,13 @@ from sfe_jax.evaluation.faces import (
     InversionResult,
     evaluate_faces,
 )
+from sfe_jax.evaluation.measuring import TITLES as METHODS
+from sfe_jax.evaluation.report import table
 from sfe_jax.pipelines.bundle import load_bundle
 from sfe_jax.readers import sha256
 from sfe_jax.weights import faces64
 
-TITLES = {
-    "e4e": "e4e",
-    "psp": "pSp",
-    "inverter": "SFE, phase 1",
-    "sfe": "SFE",
-    "unedited": "(not edited)",
-    "truth": "(the true edit)",
-}
+TITLES = {**METHODS, "unedited": "(not edited)", "truth": "(the true edit)"}
 """Names of methods, as a reader knows them."""
 
 LEAST_RATIO = 5.0
@@ -147,12 +142,6 @@ def claims(results: FacesResults, split: str) -> list[Claim]:
 
 
 # Markdown.
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 def show(figure: Figure, digits: int = 4) -> str:

@@ -296,7 +296,9 @@ def main(arguments: Sequence[str]) -> int:
     jax.config.update("jax_optimization_level", parsed.level)
     paths = [parsed.config]
     if parsed.all:
-        paths = sorted(p for p in CONFIGS.glob("*.py") if not p.name.startswith("faces64"))
+        paths = sorted(
+            p for p in CONFIGS.glob("*.py") if not p.name.startswith(("faces64", "eval_"))
+        )
     options = Options(
         target=parsed.target,
         count=parsed.batch_per_chip,

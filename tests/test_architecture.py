@@ -14,6 +14,7 @@ FLOORS = {
     "models": 3,
     "perceptual": 3,
     "edits": 4,
+    "latents": 4,
     "optim": 4,
     "augment": 4,
     "losses": 4,
@@ -21,6 +22,7 @@ FLOORS = {
     "pipelines": 5,
     "training": 6,
     "evaluation": 6,
+    "characters": 6,
     "cli": 7,
 }
 """Floor of each package."""

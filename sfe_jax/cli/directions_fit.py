@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from sfe_jax.cli.options import Precision, Weights, one_hot, read_array
+from sfe_jax.cli.options import Precision, Weights, read_array
 from sfe_jax.core.errors import FileFormatError, OptionError
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def _sample_w(network: "Network", *, count: int, seed: int, class_index: int | N
 
     from sfe_jax.core.trees import apply
     from sfe_jax.evaluation.comparing import compute_rows
+    from sfe_jax.latents.sampling import one_hot
 
     generator: Any = network.module
     label = one_hot(class_index, generator.c_dim, 1)

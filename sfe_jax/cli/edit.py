@@ -59,7 +59,8 @@ def _edit_pictures(
     Returns:
         Per picture the scores of its inversion, and the file of every edit.
     """
-    from sfe_jax.core.images import save_image, strip
+    from sfe_jax.core.images import save_image
+    from sfe_jax.core.sheets import strip
     from sfe_jax.pipelines.scores import score_pictures
 
     inversion = editor.invert(pictures)

@@ -26,7 +26,8 @@ def _invert_pictures(
     """Inverts pictures uint8 [N, R, R, 3] and writes them to N folders; gives their scores."""
     import numpy as np
 
-    from sfe_jax.core.images import save_image, strip
+    from sfe_jax.core.images import save_image
+    from sfe_jax.core.sheets import strip
     from sfe_jax.pipelines.scores import score_pictures
 
     inversion = editor.invert(pictures)

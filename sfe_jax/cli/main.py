@@ -4,23 +4,39 @@ import sys
 
 import tyro
 
+from sfe_jax.cli.character import character
+from sfe_jax.cli.compare import compare
 from sfe_jax.cli.console import fail, show_warnings_in_one_line
 from sfe_jax.cli.dataset import dataset
 from sfe_jax.cli.directions import directions
 from sfe_jax.cli.directions_fit import fit_directions
 from sfe_jax.cli.edit import edit
 from sfe_jax.cli.generate import generate
+from sfe_jax.cli.grid import grid
+from sfe_jax.cli.interpolate import interpolate
 from sfe_jax.cli.invert import invert
+from sfe_jax.cli.layers import layers
+from sfe_jax.cli.mix import mix
+from sfe_jax.cli.project import project
 from sfe_jax.cli.trial import trial
+from sfe_jax.cli.tune import tune
 from sfe_jax.core.errors import SfeError
 
 COMMANDS = {
     "edit": edit,
     "invert": invert,
+    "project": project,
+    "tune": tune,
     "generate": generate,
+    "mix": mix,
+    "layers": layers,
+    "interpolate": interpolate,
+    "grid": grid,
+    "character": character,
     "directions": directions,
     "fit-directions": fit_directions,
     "dataset": dataset,
+    "compare": compare,
     "trial": trial,
 }
 

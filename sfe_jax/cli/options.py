@@ -26,7 +26,7 @@ Precision = Literal["float32", "bfloat16"]
 Domain = Literal["faces", "cars"]
 
 
-def _read_directions(
+def read_directions(
     path: pathlib.Path,
 ) -> "tuple[tuple[Direction, ...], dict[str, np.ndarray]]":
     """Directions and arrays of a folder of published files, a bundle, or a file of one vector.
@@ -76,7 +76,7 @@ def open_editor(
     from sfe_jax.pipelines.editor import Editor
 
     keep_compiled()
-    records, arrays = _read_directions(directions) if directions else ((), {})
+    records, arrays = read_directions(directions) if directions else ((), {})
     bundle = load_bundle(weights)
     editor = Editor(
         dataclasses.replace(bundle, records=(*bundle.records, *records)),
@@ -106,24 +106,6 @@ def read_array(path: pathlib.Path) -> "np.ndarray":
     if not isinstance(content, np.ndarray) or content.dtype.kind not in "biuf":
         raise FileFormatError(f"{path}: required is one array of numbers, such as a .npy file")
     return np.asarray(content, np.float32)
-
-
-def one_hot(class_index: int | None, c_dim: int, count: int) -> "np.ndarray":
-    """Labels [count, c_dim] of one class.
-
-    Raises:
-        OptionError: If the generator has classes and none is given, or the other way round.
-    """
-    import numpy as np
-
-    labels = np.zeros((count, c_dim), np.float32)
-    if c_dim and class_index is None:
-        raise OptionError(f"this generator has {c_dim} classes; choose with --class 0..{c_dim - 1}")
-    if class_index is not None:
-        if not 0 <= class_index < c_dim:
-            raise OptionError(f"--class is {class_index}; this generator has {c_dim} classes")
-        labels[:, class_index] = 1
-    return labels
 
 
 def list_pictures(images: Iterable[pathlib.Path]) -> list[pathlib.Path]:

@@ -1,7 +1,7 @@
 """`sfe trial`: the whole path on faces that the bundled networks have not seen."""
 
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from sfe_jax.cli.options import OptionalWeights, Out
@@ -23,9 +23,6 @@ SHARES = (-1.0, -0.5, 0.5, 1.0)
 SEED = 1000
 """Of the faces; training draws from seeds 0 and 1."""
 
-SHOWN_SIDE = 192
-"""Pixels a side below which pictures are enlarged, to be seen by a person."""
-
 
 class Edit(NamedTuple):
     """An edit of N faces at S strengths."""
@@ -45,22 +42,6 @@ def choose_strengths(direction: "Direction") -> list[float]:
     """Strengths within the range of a direction, falling to rising; [] if none is known."""
     ends = [(direction.high if share > 0 else direction.low) or 0.0 for share in SHARES]
     return [end * abs(share) for end, share in zip(ends, SHARES, strict=True) if end * share > 0]
-
-
-def enlarge(image: "np.ndarray") -> "np.ndarray":
-    """Repeats the pixels of [H, W, 3] a whole number of times, up to about `SHOWN_SIDE`."""
-    times = max(1, SHOWN_SIDE // image.shape[0])
-    return image.repeat(times, axis=0).repeat(times, axis=1)
-
-
-def stack_strips(strips: "Sequence[np.ndarray]") -> "np.ndarray":
-    """Strips [h, w, 3] one below the other, filled up with white."""
-    import numpy as np
-
-    widest = max(strip.shape[1] for strip in strips)
-    fill = [((0, 0), (0, widest - strip.shape[1]), (0, 0)) for strip in strips]
-    padded = [np.pad(strip, f, constant_values=255) for strip, f in zip(strips, fill, strict=True)]
-    return np.concatenate(padded)
 
 
 def _draw(count: int, resolution: int) -> "np.ndarray":
@@ -107,7 +88,8 @@ def _trained(weights: pathlib.Path, out: pathlib.Path, count: int) -> None:
 
     from sfe_jax.cli.console import announce_compilation, say
     from sfe_jax.core.cache import keep_compiled
-    from sfe_jax.core.images import grid, save_image, strip
+    from sfe_jax.core.images import save_image
+    from sfe_jax.core.sheets import enlarge, grid, stack_strips, strip
     from sfe_jax.pipelines.bundle import load_bundle
     from sfe_jax.pipelines.editor import Editor
 
@@ -145,6 +127,7 @@ def _trained(weights: pathlib.Path, out: pathlib.Path, count: int) -> None:
 def _random(out: pathlib.Path) -> None:
     """Inversion and editing with small random networks."""
     from sfe_jax.cli.console import say
+    from sfe_jax.cli.drawing import Drawing
     from sfe_jax.cli.edit import edit
     from sfe_jax.cli.generate import generate
     from sfe_jax.pipelines.bundle import save_bundle
@@ -153,7 +136,7 @@ def _random(out: pathlib.Path) -> None:
     say("These are small RANDOM networks, not trained ones: expect coloured noise, not faces.")
     weights = out / "random.safetensors"
     save_bundle(weights, random_bundle(small_modules(), seed=0))
-    generate(weights, seeds="0-3", out=out / "generated")
+    generate(seeds="0-3", out=out / "generated", drawing=Drawing(weights))
     pictures = tuple(out / "generated" / f"seed{seed:04d}.png" for seed in range(4))
     edit(pictures, weights, edit=("smile=-4,0,4", "age=-4,0,4"), out=out / "edited", batch=3)
     say(f"Pictures of RANDOM networks are in {out / 'edited'}: one folder each, with strips.")

@@ -1,4 +1,4 @@
-"""Pictures in and out: reading, checking, resizing, saving, and strips to look at.
+"""Pictures in and out: reading, checking, resizing, saving.
 
 At the edges a picture is uint8 RGB `[H, W, 3]`; networks see float32 in [-1, 1]. Files are decoded
 and resized by Pillow, as in the reference, because its antialiased bilinear filter is not the same
@@ -10,15 +10,15 @@ import io
 import os
 import pathlib
 import struct
-import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.errors import ImageError, ShapeError
+from sfe_jax.core.errors import ImageError
+from sfe_jax.core.files import written_whole
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before decoding: a few bytes can claim gigabytes."""
@@ -365,11 +365,32 @@ def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[pathlib.Path]:
     return list(found.values())
 
 
-def _check_levels(name: str, image: np.ndarray, shape: Sequence[int | None]) -> None:
-    """Raises unless `image` is uint8 of `shape`, in which `None` admits any size."""
+def check_levels(name: str, image: np.ndarray, shape: Sequence[int | None]) -> None:
+    """Raises unless `image` is uint8 of `shape`, in which `None` admits any size.
+
+    Args:
+        name: What the picture is, for the message.
+        image: The picture met.
+        shape: The shape required.
+
+    Raises:
+        ImageError: If it is of another type.
+        ShapeError: If it is of another shape.
+    """
     check_shape(name, image.shape, shape)
     if image.dtype != np.uint8:
         raise ImageError(f"`{name}` has type {image.dtype}; required is uint8, see `to_uint8`")
+
+
+def check_image_name(path: str | os.PathLike[str]) -> None:
+    """Raises unless `save_image` knows the suffix of a file.
+
+    Raises:
+        ImageError: If it does not.
+    """
+    suffix = pathlib.Path(path).suffix
+    if suffix.lower() not in SUFFIXES:
+        raise ImageError(f"{path}: has suffix {suffix!r}; required is one of {', '.join(SUFFIXES)}")
 
 
 def save_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
@@ -386,146 +407,13 @@ def save_image(path: str | os.PathLike[str], image: np.ndarray) -> None:
         ShapeError: If `image` is not of such a shape.
     """
     path, image = pathlib.Path(path), np.asarray(image)
-    if path.suffix.lower() not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise ImageError(f"{path}: has suffix {path.suffix!r}; required is one of {known}")
-    _check_levels("image", image, (None, None) if image.ndim == 2 else (None, None, 3))
+    check_image_name(path)
+    check_levels("image", image, (None, None) if image.ndim == 2 else (None, None, 3))
     kind, options = SUFFIXES[path.suffix.lower()]
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with written_whole(path) as temporary:
             Image.fromarray(image).save(temporary, kind, **options)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as error:
         # Pillow's own errors, such as a picture too large for its format, have no `strerror`.
         reason = f"cannot be written ({getattr(error, 'strerror', None) or error})"
         raise ImageError(f"{path}: {reason}; choose another folder or format") from error
-
-
-def _wrap(
-    text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, *, width: int
-) -> list[str]:
-    """Breaks `text` at spaces into lines of at most `width` pixels, or one word."""
-    lines: list[str] = []
-    for word in text.split():
-        longer = f"{lines[-1]} {word}" if lines else word
-        if lines and font.getlength(longer) <= width:
-            lines[-1] = longer
-        else:
-            lines.append(word)
-    return lines
-
-
-def _caption(text: str, *, width: int) -> np.ndarray:
-    """Writes `text`, centred, in lines for a picture `width` pixels wide.
-
-    Returns:
-        uint8 [h, w, 3], black on white; wider than `width` only for a word that is wider.
-    """
-    size = max(11, width // 24)  # 11 is the smallest that can be read.
-    spacing = size * 4 // 3
-    font = ImageFont.load_default(size)
-    lines = _wrap(text, font, width=width - size // 2)
-    widest = max((font.getlength(line) for line in lines), default=0)
-    shape = (int(widest) + size, len(lines) * spacing + size // 3)
-    canvas = Image.new("RGB", shape, "white")
-    draw = ImageDraw.Draw(canvas)
-    for row, line in enumerate(lines):
-        position = (shape[0] / 2, row * spacing + size // 6)
-        draw.text(position, line, fill="black", font=font, anchor="ma")
-    return np.array(canvas)
-
-
-def _tabulate(table: Sequence[Sequence[np.ndarray]], *, gap: int) -> np.ndarray:
-    """Lays cells [h, w, 3] out as a table on white, each centred in its column and row."""
-    heights = [max(cell.shape[0] for cell in row) for row in table]
-    widths = [max(cell.shape[1] for cell in column) for column in zip(*table, strict=True)]
-    tops = np.cumsum([0, *(height + gap for height in heights)])
-    lefts = np.cumsum([0, *(width + gap for width in widths)])
-    canvas = np.full((tops[-1] - gap, lefts[-1] - gap, 3), 255, np.uint8)
-    for top, height, row in zip(tops, heights, table, strict=False):
-        for left, width, cell in zip(lefts, widths, row, strict=False):
-            y = top + (height - cell.shape[0]) // 2
-            x = left + (width - cell.shape[1]) // 2
-            canvas[y : y + cell.shape[0], x : x + cell.shape[1]] = cell
-    return canvas
-
-
-def _check_table(table: Sequence[Sequence[np.ndarray]]) -> None:
-    """Raises unless all rows are equally long and all pictures uint8 [H, W, 3] of one size."""
-    lengths = [len(row) for row in table]
-    if not lengths or lengths[0] == 0 or len(set(lengths)) > 1:
-        raise ShapeError(f"rows hold {lengths} pictures; required is one number, at least 1")
-    for row in table:
-        for image in row:
-            _check_levels("image", image, (*table[0][0].shape[:2], 3))
-
-
-def _captions(labels: Sequence[str], count: int, *, width: int) -> list[np.ndarray]:
-    """Renders one caption for each of `count` rows or columns."""
-    if len(labels) != count:
-        raise ShapeError(f"there are {len(labels)} labels; required are {count}, one for each")
-    return [_caption(label, width=width) for label in labels]
-
-
-def _level(captions: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Pads captions [h, w, 3] with white above to one height, so that they stand on one line."""
-    tallest = max(len(caption) for caption in captions)
-    return [
-        np.pad(caption, ((tallest - len(caption), 0), (0, 0), (0, 0)), constant_values=255)
-        for caption in captions
-    ]
-
-
-def grid(
-    rows: Sequence[Sequence[np.ndarray]],
-    *,
-    column_labels: Sequence[str] | None = None,
-    row_labels: Sequence[str] | None = None,
-) -> np.ndarray:
-    """Puts equally sized pictures in rows and columns, with thin white gaps.
-
-    Args:
-        rows: R rows of C pictures, each uint8 [H, W, 3].
-        column_labels: C captions above, wrapped at spaces, never cut: a word wider than a picture
-            widens its column. None for no captions.
-        row_labels: R captions on the left, likewise.
-
-    Returns:
-        uint8 [height, width, 3].
-
-    Raises:
-        ShapeError: If pictures differ in size, rows in length, or labels in number.
-        ImageError: If a picture is not uint8.
-    """
-    table = [[np.asarray(image) for image in row] for row in rows]
-    _check_table(table)
-    width = table[0][0].shape[1]
-    sides = [] if row_labels is None else _captions(row_labels, len(table), width=width)
-    if column_labels is not None:
-        heads = _captions(column_labels, len(table[0]), width=width)
-        table.insert(0, _level(heads))
-        sides.insert(0, np.zeros((0, 0, 3), np.uint8))
-    if row_labels is not None:
-        table = [[side, *row] for side, row in zip(sides, table, strict=True)]
-    return _tabulate(table, gap=max(2, width // 128))
-
-
-def strip(images: Sequence[np.ndarray], labels: Sequence[str] | None = None) -> np.ndarray:
-    """Puts equally sized pictures side by side, with captions above.
-
-    Args:
-        images: N pictures, each uint8 [H, W, 3]; an array [N, H, W, 3] will do.
-        labels: N captions, or None.
-
-    Returns:
-        uint8 [height, width, 3].
-
-    Raises:
-        ShapeError: As `grid`.
-        ImageError: As `grid`.
-    """
-    return grid([images], column_labels=labels)

@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -400,3 +400,24 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
     sources = tuple(Source(**source) for source in json.loads(metadata["sources"]))
     records = recorded_directions(metadata, str(path))
     return Bundle(networks, directions, sources, records, path=str(path))
+
+
+def load_bundles(paths: Iterable[str]) -> Bundle:
+    """Reads bundles; where two hold the same, the later one counts.
+
+    Raises:
+        FileFormatError: If a file is missing or no bundle.
+        WeightsError: If its arrays do not fit.
+    """
+    networks, directions, sources, records = {}, {}, {}, {}
+    names = list(paths)
+    for path in names:
+        bundle = load_bundle(path)
+        networks |= bundle.networks
+        directions |= bundle.directions
+        sources |= {source.sha256: source for source in bundle.sources}
+        records |= {record.name: record for record in bundle.records}
+    where = ", ".join(names) or "the recipe's `weights` (none)"
+    return Bundle(
+        networks, directions, tuple(sources.values()), tuple(records.values()), path=where
+    )

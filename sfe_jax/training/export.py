@@ -8,10 +8,10 @@ import jax
 from sfe_jax.checkpoints import Checkpoints
 from sfe_jax.parallel.mesh import make_mesh, replicated
 from sfe_jax.parallel.sharding import with_shardings
-from sfe_jax.pipelines.bundle import save_bundle
+from sfe_jax.pipelines.bundle import load_bundles, save_bundle
 from sfe_jax.training.method import abstract_state
 from sfe_jax.training.recipe import Recipe
-from sfe_jax.training.start import build_method, label_count, read_weights
+from sfe_jax.training.start import build_method, label_count
 
 
 def export(recipe: Recipe, workdir: str | os.PathLike[str], out: pathlib.Path) -> int:
@@ -28,7 +28,7 @@ def export(recipe: Recipe, workdir: str | os.PathLike[str], out: pathlib.Path) -
     Raises:
         WeightsError: If there is no checkpoint, or it is of other networks.
     """
-    method = build_method(recipe, read_weights(recipe.weights), labels=label_count(recipe))
+    method = build_method(recipe, load_bundles(recipe.weights), labels=label_count(recipe))
     like = with_shardings(abstract_state(method), replicated(make_mesh(devices=jax.devices()[:1])))
     with Checkpoints(pathlib.Path(workdir) / "checkpoints", read_only=True) as checkpoints:
         state, _ = checkpoints.restore(like)

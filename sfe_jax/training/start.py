@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from sfe_jax.data.pipeline import batches, one_pass
 from sfe_jax.data.sources import Source, label_size
 from sfe_jax.parallel.mesh import batch_sharding, data_shard, global_batch, make_mesh
 from sfe_jax.parallel.processes import initialize
-from sfe_jax.pipelines.bundle import Bundle, load_bundle
+from sfe_jax.pipelines.bundle import Bundle, load_bundles
 from sfe_jax.training.loop import EXAMPLES, Batches, fit, local_batch_size
 from sfe_jax.training.method import Batch, Method, abstract_state
 from sfe_jax.training.recipe import DataOptions, Recipe, Setting, check_recipe, describe
@@ -154,24 +154,6 @@ def label_count(recipe: Recipe) -> int:
     return label_size(open_data(recipe.data)) if recipe.data.labels else 0
 
 
-def read_weights(paths: Iterable[str]) -> Bundle:
-    """All bundles of a recipe as one; where two hold the same, the later one counts.
-
-    Raises:
-        FileFormatError: If a file is missing or no bundle.
-        WeightsError: If its arrays do not fit.
-    """
-    networks, directions, records = {}, {}, {}
-    names = list(paths)
-    for path in names:
-        bundle = load_bundle(path)
-        networks |= bundle.networks
-        directions |= bundle.directions
-        records |= {record.name: record for record in bundle.records}
-    where = ", ".join(names) or "the recipe's `weights` (none)"
-    return Bundle(networks, directions, records=tuple(records.values()), path=where)
-
-
 def build_method(recipe: Recipe, weights: Bundle, *, labels: int) -> Method:
     """The method of a recipe.
 
@@ -199,7 +181,7 @@ def build_method(recipe: Recipe, weights: Bundle, *, labels: int) -> Method:
 def describe_run(recipe: Recipe) -> str:
     """The resolved recipe and the sizes of its networks; nothing is drawn or trained."""
     check_recipe(recipe)
-    method = build_method(recipe, read_weights(recipe.weights), labels=label_count(recipe))
+    method = build_method(recipe, load_bundles(recipe.weights), labels=label_count(recipe))
     state = abstract_state(method)
     lines = [json.dumps(describe(recipe), indent=2)]
     for role, variables in {**state.networks, **method.frozen}.items():
@@ -229,7 +211,7 @@ def train(recipe: Recipe, workdir: str | os.PathLike[str]) -> pathlib.Path | Non
 
     # Data and method.
     data, examples, labels = _open_streams(recipe, mesh)
-    method = build_method(recipe, read_weights(recipe.weights), labels=labels)
+    method = build_method(recipe, load_bundles(recipe.weights), labels=labels)
 
     # Loop.
     return fit(

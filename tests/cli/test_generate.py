@@ -2,28 +2,11 @@ import jax
 import numpy as np
 import pytest
 
-from sfe_jax.cli.generate import parse_seeds
-from sfe_jax.core.errors import OptionError
+from sfe_jax import weights as package
+from sfe_jax.cli.generate import parse_sweep
 from sfe_jax.core.images import to_uint8
-from sfe_jax.pipelines.bundle import load_bundle
+from sfe_jax.pipelines.bundle import Bundle, Network, load_bundle, save_bundle
 from tests.cli.running import pixels, refused, sfe
-
-# Seeds.
-
-
-@pytest.mark.parametrize(
-    ("text", "seeds"),
-    [("7", [7]), ("0-3", [0, 1, 2, 3]), ("5,1-2", [5, 1, 2]), (" 3 , 4 ", [3, 4])],
-)
-def test_seeds_are_numbers_and_ranges(text, seeds):
-    assert parse_seeds(text) == seeds
-
-
-@pytest.mark.parametrize("text", ["", "a", "3-1", "-1", "1.5", "0-99999999", "4294967296", "1,,2"])
-def test_seeds_are_refused_otherwise(text):
-    with pytest.raises(OptionError, match="--seeds"):
-        parse_seeds(text)
-
 
 # Pictures and codes.
 
@@ -126,7 +109,82 @@ def test_the_largest_seed_is_accepted(generator_weights, tmp_path):
     assert sfe("generate", "-w", generator_weights, *arguments) == 0
 
 
+# Truncation.
+
+
+def test_a_code_truncated_about_itself_stays(generator_weights, codes_of, tmp_path):
+    ws = generate_codes(generator_weights, tmp_path, "--psi", 0, "--center", "3")
+    np.testing.assert_allclose(ws, codes_of(3)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_the_nearest_of_several_centres_is_taken(generator_weights, codes_of, tmp_path):
+    np.save(tmp_path / "far.npy", np.full((1, 5), 1e3))
+    arguments = ("--psi", 0, "--center", f"{tmp_path / 'far.npy'},3")
+    ws = generate_codes(generator_weights, tmp_path, *arguments)
+    np.testing.assert_allclose(ws, codes_of(3)[0], rtol=1e-5, atol=1e-6)
+
+
+def test_one_cluster_is_the_mean_of_the_class(generator_weights, tmp_path):
+    one, mean = (
+        generate_codes(generator_weights, tmp_path, "--psi", 0, "--center", center)
+        for center in ("clusters:1", "class")
+    )
+    np.testing.assert_allclose(one, mean, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("center", ["middle", "clusters:x", "clusters:0", "face.png"])
+def test_an_unknown_centre_is_refused(capsys, generator_weights, tmp_path, center):
+    arguments = ("--psi", 0.5, "--center", center, "-o", tmp_path)
+    message = refused(capsys, "generate", "-w", generator_weights, *arguments)
+    assert "clusters" in message
+
+
+def test_a_sweep_has_a_row_per_code_and_a_column_per_psi(generator_weights, tmp_path):
+    arguments = ("--seeds", "0-1", "--sweep=-0.5,0,1", "--side", 64, "-o", tmp_path)
+    assert sfe("generate", "-w", generator_weights, *arguments) == 0
+    sheet = pixels(tmp_path / "truncation.png")[-130:, -196:]
+    left, middle, right = sheet[:, :64], sheet[:, 66:130], sheet[:, 132:]
+    assert (middle[:64] == middle[66:]).all()  # The average of both.
+    assert (left[:64] != left[66:]).any()
+    assert (right[:64] != right[66:]).any()
+
+
+def test_a_sweep_through_nothing_has_exactly_nothing():
+    assert str(parse_sweep("-0.7:1.4:7")) == "(-0.7, -0.35, 0.0, 0.35, 0.7, 1.05, 1.4)"
+
+
+@pytest.mark.parametrize("text", ["", "a", "0:1", "nan"])
+def test_an_unusable_sweep_is_refused(capsys, generator_weights, tmp_path, text):
+    message = refused(
+        capsys, "generate", "-w", generator_weights, f"--sweep={text}", "-o", tmp_path
+    )
+    assert f"--sweep is '{text}'" in message
+
+
 # Saved codes.
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "pt"])
+def test_codes_are_saved_in_the_format_of_their_suffix(generator_weights, tmp_path, suffix):
+    name = f"codes.{suffix}"
+    generate = ("generate", "-w", generator_weights, "--seeds", "3")
+    assert sfe(*generate, "--codes-name", name, "-o", tmp_path) == 0
+    arguments = ("--ws", tmp_path / name, "-o", tmp_path / "again")
+    assert sfe("generate", "-w", generator_weights, *arguments) == 0
+    found = pixels(tmp_path / "again" / "code0000.png")
+    assert (found == pixels(tmp_path / "seed0003.png")).all()
+
+
+def test_saved_codes_are_truncated_too(generator_weights, generated, network, tmp_path):
+    arguments = ("--ws", generated / "ws.npy", "--psi", 0, "-o", tmp_path)
+    assert sfe("generate", "-w", generator_weights, *arguments) == 0
+    average = network.variables["buffers"]["mapping"]["w_avg"]
+    np.testing.assert_allclose(np.load(tmp_path / "ws.npy")[4, 2], average, atol=1e-6)
+
+
+def test_codes_are_not_saved_under_another_suffix(capsys, generator_weights, tmp_path):
+    arguments = ("--codes-name", "ws.txt", "-o", tmp_path)
+    assert "ws.txt" in refused(capsys, "generate", "-w", generator_weights, *arguments)
 
 
 def test_saved_codes_give_the_same_pictures(generator_weights, generated, tmp_path):
@@ -136,17 +194,8 @@ def test_saved_codes_give_the_same_pictures(generator_weights, generated, tmp_pa
     assert np.abs(found - pixels(generated / "seed0011.png")).max() <= 1
 
 
-@pytest.mark.parametrize("shape", [(6, 5), (2, 5), (2, 6, 5)])
-def test_codes_of_every_documented_shape_are_accepted(generator_weights, tmp_path, shape):
-    np.save(tmp_path / "codes.npy", np.ones(shape, np.float32))
-    arguments = ("--ws", tmp_path / "codes.npy", "-o", tmp_path / "out")
-    assert sfe("generate", "-w", generator_weights, *arguments) == 0
-    assert np.load(tmp_path / "out" / "ws.npy").shape[1:] == (6, 5)
-
-
-@pytest.mark.parametrize("shape", [(6, 4), (0, 6, 5), (2, 7, 5), (5,), (1, 1, 6, 5)])
-def test_codes_of_another_shape_are_refused(capsys, generator_weights, tmp_path, shape):
-    np.save(tmp_path / "codes.npy", np.ones(shape, np.float32))
+def test_codes_of_another_shape_are_refused(capsys, generator_weights, tmp_path):
+    np.save(tmp_path / "codes.npy", np.ones((6, 4), np.float32))
     arguments = ("--ws", tmp_path / "codes.npy", "-o", tmp_path / "out")
     assert "codes.npy" in refused(capsys, "generate", "-w", generator_weights, *arguments)
 
@@ -190,9 +239,27 @@ def test_an_unusable_option_is_refused(capsys, generator_weights, tmp_path, argu
 
 
 def test_a_bundle_without_a_generator_is_refused(capsys, small_bundle, tmp_path):
-    from sfe_jax.pipelines.bundle import Bundle, save_bundle
-
     path = tmp_path / "arcface.safetensors"
     save_bundle(path, Bundle({"arcface": small_bundle.networks["arcface"]}))
     message = refused(capsys, "generate", "-w", path, "-o", tmp_path)
     assert "arcface.safetensors: no 'generator' in this bundle; it holds arcface" in message
+
+
+def test_the_bundled_generator_is_the_default(generator_weights, generated, tmp_path, monkeypatch):
+    monkeypatch.setattr(package, "faces64", lambda: generator_weights)
+    assert sfe("generate", "--seeds", "3", "-o", tmp_path) == 0
+    found = pixels(tmp_path / "seed0003.png")
+    assert (found == pixels(generated / "seed0003.png")).all()
+
+
+def test_an_average_that_is_not_in_the_file_is_said_to_be_estimated(
+    capsys, network, codes_of, tmp_path
+):
+    buffers = {**network.variables["buffers"], "mapping": {"w_avg": np.zeros(5, np.float32)}}
+    path = tmp_path / "untracked.safetensors"
+    variables = {**network.variables, "buffers": buffers}
+    save_bundle(path, Bundle({"generator": Network(network.module, variables)}))
+    ws = generate_codes(path, tmp_path, "--psi", 0)
+    assert "has no average code; it is estimated" in capsys.readouterr().err
+    assert np.abs(ws - codes_of(3)[0]).max() > 0.1
+    assert np.abs(ws).max() > 0.01

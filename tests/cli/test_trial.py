@@ -2,15 +2,14 @@ import contextlib
 import dataclasses
 import io
 
-import numpy as np
 import pytest
 
 from sfe_jax import weights as package
-from sfe_jax.cli.trial import EDITS, choose_strengths, enlarge, stack_strips
+from sfe_jax.cli.trial import EDITS, choose_strengths
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.edits.direction import Direction, Linear
 from sfe_jax.pipelines.bundle import load_bundle, save_bundle
-from tests.cli.running import noise, pixels, refused, sfe
+from tests.cli.running import pixels, refused, sfe
 
 
 def direction(name, low, high):
@@ -23,22 +22,6 @@ def direction(name, low, high):
 )
 def test_strengths_are_within_the_measured_range(low, high, strengths):
     assert choose_strengths(direction("smile", low, high)) == strengths
-
-
-@pytest.mark.parametrize(("side", "times"), [(64, 3), (100, 1), (1024, 1)])
-def test_small_pictures_are_enlarged_pixel_by_pixel(side, times):
-    image = noise(side, side, 3)
-    large = enlarge(image)
-    assert large.shape == (times * side, times * side, 3)
-    np.testing.assert_array_equal(large[times - 1 :: times, ::times], image)
-
-
-def test_shorter_strips_are_filled_up_with_white():
-    short, long = noise(2, 3, 3), noise(4, 5, 3, seed=1)
-    stacked = stack_strips([short, long])
-    np.testing.assert_array_equal(stacked[:2, :3], short)
-    np.testing.assert_array_equal(stacked[2:], long)
-    assert (stacked[:2, 3:] == 255).all()
 
 
 @pytest.fixture(scope="session")

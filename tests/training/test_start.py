@@ -7,7 +7,7 @@ import pytest
 from sfe_jax.core.errors import FileFormatError, OptionError, WeightsError
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.parallel.mesh import make_mesh
-from sfe_jax.pipelines.bundle import Bundle, Network, save_bundle
+from sfe_jax.pipelines.bundle import Bundle, Network, load_bundles, save_bundle
 from sfe_jax.pipelines.random_bundle import random_variables
 from sfe_jax.training import start
 from sfe_jax.training.recipe import DataOptions, MeshOptions
@@ -16,7 +16,6 @@ from sfe_jax.training.start import (
     describe_run,
     label_count,
     open_data,
-    read_weights,
     train,
 )
 from tests.data.pictures import flat_files, levels_of, write_folder
@@ -171,7 +170,7 @@ def bundles(tmp_path_factory):
 
 def test_later_bundle_counts_where_two_hold_the_same(bundles):
     paths, held = bundles
-    weights = read_weights(paths)
+    weights = load_bundles(paths)
     assert set(weights.networks) == {"a", "b"}
     found, expected = (
         network.variables["params"]["dense0"]["linear"]["kernel"]
@@ -183,17 +182,17 @@ def test_later_bundle_counts_where_two_hold_the_same(bundles):
 def test_role_that_no_bundle_holds_is_refused_with_all_of_them(bundles):
     paths, _ = bundles
     with pytest.raises(WeightsError, match=r"one\.safetensors, .*two\.safetensors: no 'c' in"):
-        read_weights(paths).network("c")
+        load_bundles(paths).network("c")
 
 
 def test_recipe_without_weights_says_so():
     with pytest.raises(WeightsError, match=r"the recipe's `weights` \(none\): no 'generator'"):
-        read_weights(()).network("generator")
+        load_bundles(()).network("generator")
 
 
 def test_missing_bundle_is_refused():
     with pytest.raises(FileFormatError, match=r"nowhere\.safetensors: no such file"):
-        read_weights(("nowhere.safetensors",))
+        load_bundles(("nowhere.safetensors",))
 
 
 def test_directions_of_the_weights_reach_the_method():

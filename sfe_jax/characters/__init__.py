@@ -1,0 +1,1 @@
+"""Programs: characters, made by a recipe from generators and stored codes."""

@@ -1,0 +1,127 @@
+"""What `sfe project` and `sfe tune` share: a bundle, a bar with the distance, batches."""
+
+import contextlib
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from sfe_jax.cli.options import output_names
+from sfe_jax.core.errors import OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from sfe_jax.pipelines.bundle import Bundle
+    from sfe_jax.pipelines.fitting import Fitting, Watch
+
+DistanceName = Literal["lpips_vgg", "lpips_alex", "lpips_squeeze", "features"]
+"""Networks that see likeness."""
+
+Work = Callable[["np.ndarray", list[pathlib.Path], "Watch"], list[dict[str, Any]]]
+"""Takes pictures uint8 [n, R, R, 3], n folders to write to, and what to call on the way; gives n
+records with "distance" and scores."""
+
+
+def open_bundle(weights: pathlib.Path | None) -> "Bundle":
+    """The bundle that the user named, or that of the package, with the compilation cache on.
+
+    Raises:
+        SfeError: If it cannot be used.
+    """
+    from sfe_jax.core.cache import keep_compiled
+    from sfe_jax.pipelines.bundle import load_bundle
+    from sfe_jax.weights import faces64
+
+    keep_compiled()
+    return load_bundle(weights or faces64())
+
+
+def check_counts(**counts: int) -> None:
+    """Raises unless numbers that the user gave, by option, are at least 1.
+
+    Raises:
+        OptionError: With the first that is not.
+    """
+    for option, count in counts.items():
+        if count < 1:
+            raise OptionError(f"--{option} is {count}; required is at least 1")
+
+
+@contextlib.contextmanager
+def distance_bar(what: str, total: int) -> "Iterator[Callable[[int, float], None]]":
+    """A progress bar over steps that shows a distance.
+
+    Args:
+        what: A word in front of the bar.
+        total: Steps.
+
+    Yields:
+        A function of the steps done and the distance.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    from sfe_jax.core.console import console
+
+    shown = TextColumn("distance {task.fields[distance]}")
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), Remaining(), shown)
+    with Progress(*columns, console=console()) as bar:
+        task = bar.add_task(what, total=total, distance="not known yet")
+        yield lambda done, distance: bar.update(task, completed=done, distance=f"{distance:.4f}")
+
+
+def fit_pictures(
+    paths: list[pathlib.Path],
+    fitting: "Fitting",
+    work: Work,
+    *,
+    what: str,
+    steps: int,
+    report: pathlib.Path,
+    crop: bool,
+) -> None:
+    """Runs `work` on batches of pictures, and keeps the records as they come.
+
+    Args:
+        paths: Of the pictures.
+        fitting: Whose resolution and batch size they are for.
+        work: What is done with a batch.
+        what: A word in front of the progress bar.
+        steps: Of every batch.
+        report: JSON file for the records; the pictures' folders are made beside it.
+        crop: Whether the centre square of other pictures is taken.
+
+    Raises:
+        ImageError: If a picture cannot be used; found before the work rather than in its midst.
+    """
+    import numpy as np
+
+    from sfe_jax.cli.console import announce_compilation, say
+    from sfe_jax.cli.report import describe_scores, write_json
+    from sfe_jax.core.console import progress
+    from sfe_jax.core.images import load_aligned
+    from sfe_jax.pipelines.fitting import Look, batches
+
+    for path in progress(paths, "checking", total=len(paths)):
+        load_aligned(path, fitting.resolution, crop=crop)
+    say(f"{fitting.bundle.path}: likeness as {fitting.likeness.role} sees it")
+    announce_compilation()
+    folders = [report.parent / name for name in output_names(paths)]
+    parts = list(batches(len(paths), fitting.batch_size))
+    records: list[dict[str, Any]] = []
+    with distance_bar(what, steps * len(parts)) as move:
+        for index, rows in enumerate(parts):
+
+            def watch(look: Look, before: int = index * steps) -> None:
+                move(before + look.step, float(look.distances.mean()))
+
+            pictures = [load_aligned(path, fitting.resolution, crop=crop) for path in paths[rows]]
+            results = work(np.stack(pictures), folders[rows], watch)
+            move((index + 1) * steps, float(np.mean([result["distance"] for result in results])))
+            for path, folder, result in zip(paths[rows], folders[rows], results, strict=True):
+                scores = f"distance {result['distance']:.4f}, {describe_scores(result)}"
+                say(f"{path}: {scores}, pictures in {folder}")
+                network = fitting.likeness.role
+                records.append({"image": str(path), "distance_network": network, **result})
+            write_json(report, records)
+    say(f"wrote {report}")

@@ -1,0 +1,29 @@
+"""Command lines of programs that take a recipe: `--config=configs/X.py --config.field=value`."""
+
+import sys
+from typing import Any, Literal
+
+from absl import app, flags
+from ml_collections import config_flags
+
+
+def parse_recipe(arguments: list[str], config: flags.FlagHolder[Any]) -> list[str]:
+    """Reads the command line, and the recipe with it; what is wrong there ends in one line.
+
+    Args:
+        arguments: Of the program, its name first.
+        config: From `config_flags.DEFINE_config_file`.
+
+    Returns:
+        What is left of `arguments`: the name of the program.
+    """
+    # Which words a field takes is checked with the rest of the recipe.
+    config_flags.register_flag_parser_for_type(Literal, flags.ArgumentParser())
+    try:
+        rest = app.parse_flags_with_usage(arguments)
+        _ = config.value.name  # A file that is not there is missed when it is first used.
+    except (KeyError, ValueError, OSError) as error:
+        sys.exit(f"error: --config: {' '.join(str(error.args[-1]).split())}")
+    if rest[1:]:
+        sys.exit(f"error: unknown argument {rest[1]!r}; options begin with --")
+    return rest
