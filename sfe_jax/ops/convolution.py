@@ -232,27 +232,41 @@ def patch_convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
 
     Args:
         x: [N, H, W, I].
-        kernel: [k, k, I, O] with odd k.
+        kernel: [k, l, I, O] with odd k and l.
         stride: 1 or 2.
 
     Returns:
         [N, ceil(H / stride), ceil(W / stride), O].
     """
     n, height, width, _ = x.shape
-    taps, _, channels, features = kernel.shape
-    half = taps // 2
+    taps_y, taps_x, channels, features = kernel.shape
     rows, columns = -(-height // stride), -(-width // stride)
-    padded = jnp.pad(x, ((0, 0), (half, half), (half, half), (0, 0)))
+    padded = jnp.pad(x, ((0, 0), *_same(kernel), (0, 0)))
     last_row, last_column = stride * (rows - 1) + 1, stride * (columns - 1) + 1
     patches = [
         padded[:, i : i + last_row : stride, j : j + last_column : stride]
-        for i in range(taps)
-        for j in range(taps)
+        for i in range(taps_y)
+        for j in range(taps_x)
     ]
-    patches = jnp.concatenate(patches, axis=-1).reshape(-1, taps * taps * channels)
+    patches = jnp.concatenate(patches, axis=-1).reshape(-1, taps_y * taps_x * channels)
     matrix = kernel.reshape(-1, features)
     y = jnp.matmul(patches, matrix, precision=product_precision(x.dtype))
     return y.reshape(n, rows, columns, features)
+
+
+def pointwise_convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
+    """1x1 convolution as one matrix product over all pixels.
+
+    Args:
+        x: [N, H, W, I].
+        kernel: [1, 1, I, O].
+        stride: 1 or 2.
+
+    Returns:
+        [N, ceil(H / stride), ceil(W / stride), O].
+    """
+    x = x[:, ::stride, ::stride]
+    return jnp.matmul(x, kernel[0, 0], precision=product_precision(x.dtype))
 
 
 PATCH_PIXELS = 16
@@ -282,7 +296,7 @@ def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
 
     Args:
         x: [N, H, W, I].
-        kernel: [k, k, I, O] with odd k.
+        kernel: [k, l, I, O] with odd k and l.
         stride: 1 or 2; with 2 the outputs 0, 2, 4, ... are kept.
 
     Returns:
@@ -294,8 +308,11 @@ def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
     if x.ndim != 4 or x.shape[-1] != kernel.shape[2]:
         raise ShapeError(f"`x` {x.shape} needs 4 axes and {kernel.shape[2]} channels")
     direct = partial(_correlate, stride=stride, padding=_same(kernel))
+    if kernel.shape[:2] == (1, 1):  # On CPU 9 ms against 18 from 32 channels to colours at 1024.
+        pointwise = partial(pointwise_convolve, stride=stride)
+        return lax.platform_dependent(x, kernel, cpu=pointwise, default=direct)
     pixels = x.shape[0] * -(-x.shape[1] // stride) * -(-x.shape[2] // stride)
-    if kernel.shape[0] > 1 and pixels <= PATCH_PIXELS:
+    if pixels <= PATCH_PIXELS:
         patches = partial(patch_convolve, stride=stride)
         return lax.platform_dependent(x, kernel, cpu=patches, default=direct)
     if stride == 1 and _prefers_winograd(x, kernel):

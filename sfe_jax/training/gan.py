@@ -71,7 +71,8 @@ class GanOptions:
     alias_free: AliasFreeOptions | None = None  # StyleGAN3's generator; None for StyleGAN2's.
     group_size: int = 4  # Of the minibatch statistic.
     conv_clamp: float | None = None  # Bound of every layer's outputs; 256 with bfloat16.
-    initial: str = ""  # Bundle to transfer from; "" starts from random weights.
+    # Bundle to transfer from, without blur and ramp, as the originals do; "" for random weights.
+    initial: str = ""
     generator_learning_rate: float = 0.002
     discriminator_learning_rate: float = 0.002
     r1_gamma: float = 10.0  # Weight of R1; half of it multiplies the penalty.
@@ -109,8 +110,10 @@ class GanOptions:
             **shared,
         )
         generator = self._generator(setting.resolution, **shared)
-        initial = load_bundle(self.initial) if self.initial else None
-        return Gan(generator, discriminator, setting.batch_size, self, initial)
+        if not self.initial:
+            return Gan(generator, discriminator, setting.batch_size, self)
+        options = replace(self, blur_sigma=0.0, ema_ramp_up=None)
+        return Gan(generator, discriminator, setting.batch_size, options, load_bundle(self.initial))
 
     def _channels(self, resolution: int) -> tuple[int, ...]:
         """Channels of StyleGAN2's networks at 4, 8, ..., `resolution`."""
@@ -333,7 +336,7 @@ class Gan:
     ) -> tuple[TrainState, Scalars]:
         """Moves the discriminator, what the generator follows, and the augmentation."""
         del frozen
-        before, generator = state, state.networks["generator"]
+        generator = state.networks["generator"]
 
         def loss(params: Any, carry: tuple[AdaState, Variables], part: Batch, key: Array):
             ada, buffers = carry
@@ -342,8 +345,8 @@ class Gan:
             c = self._labels(part, keys[0])
             ws = self._codes(generator, real.shape[0], c, keys[1])
             fake, buffers = self._tracked_pictures({**generator, "buffers": buffers}, ws, keys[2])
-            fake_logits = self._judge(judge, fake, c, keys[3], before)
-            real_logits = self._judge(judge, real, self._true_labels(part), keys[4], before)
+            fake_logits = self._judge(judge, fake, c, keys[3], state)
+            real_logits = self._judge(judge, real, self._true_labels(part), keys[4], state)
             value = discriminator_loss(real_logits, fake_logits)
             scalars = {
                 "loss/discriminator": value,
@@ -391,18 +394,17 @@ class Gan:
     ) -> tuple[TrainState, Scalars]:
         """Moves the discriminator towards small slopes at real pictures (R1)."""
         del frozen
-        options, before = self.options, state
+        options, ada = self.options, state.extra["ada"]
 
         def loss(params: Any, ada: AdaState, part: Batch, key: Array):
             judge, c = {"params": params}, self._true_labels(part)
             penalty, logits = r1_penalty(
-                lambda images: self._judge(judge, images, c, key, before),
+                lambda images: self._judge(judge, images, c, key, state),
                 as_float(part["image"]),
             )
             value = jnp.mean(penalty) * (options.r1_gamma / 2 * options.r1_interval)
             return value, (observe_logits(ada, logits), {"loss/r1": jnp.mean(penalty)})
 
-        ada = state.extra["ada"]
         state, ada, scalars = self._discriminator.update(state, loss, ada, batch, key)
         return state._replace(extra={**state.extra, "ada": ada}), scalars
 

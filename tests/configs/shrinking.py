@@ -85,6 +85,9 @@ def shrink_method(options):
     match options:
         case GanOptions():
             sizes = {"channel_base": 256, "channel_max": 8, "z_dim": W, "w_dim": W}
+            if options.alias_free:
+                few = {"num_layers": 1, "num_critical": 0, "margin": 2}
+                sizes["alias_free"] = replace(options.alias_free, **few)
             return replace(options, **sizes, mapping_layers=2)
         case FeaturesOptions():
             return replace(options, channels=CHANNELS, embedding_size=8)

@@ -16,6 +16,7 @@ from sfe_jax.ops.convolution import (
     downsample_convolve,
     patch_convolve,
     phased_transposed_convolve,
+    pointwise_convolve,
     strided_convolve,
     transposed_convolve,
     upsample_convolve,
@@ -65,6 +66,12 @@ def test_convolve_equals_definition(size, stride):
     assert_near(convolve(x, kernel, stride=stride), reference.same(x, kernel, stride))
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_pointwise_equals_definition(stride):
+    x, kernel = draw(2, 5, 8, 3), draw(1, 1, 3, 4)
+    assert_near(pointwise_convolve(x, kernel, stride=stride), reference.same(x, kernel, stride))
+
+
 @pytest.mark.parametrize("shape", [(1, 4, 4, 3), (2, 5, 7, 6), (3, 1, 2, 1)])
 def test_winograd_equals_definition(shape):
     x, kernel = draw(*shape), draw(3, 3, shape[3], 5)
@@ -85,8 +92,19 @@ def test_patches_equal_definition(shape, stride):
     assert_near(y, reference.same(x, kernel, stride))
 
 
+@pytest.mark.parametrize("size", [1, 8])
+@pytest.mark.parametrize("shape", [(1, 3), (3, 1)])
+def test_rectangular_kernel_is_a_square_one_with_zeros(shape, size):
+    x, kernel = draw(2, size, size, 3), draw(*shape, 3, 4)
+    square = np.zeros((3, 3, 3, 4), np.float32)
+    row, column = (slice((3 - taps) // 2, (3 + taps) // 2) for taps in shape)
+    square[row, column] = kernel
+    assert_near(jit(convolve)(x, kernel), reference.same(x, square))
+
+
 SELECTED = {
     "patches": ((1, 2, PATCH_PIXELS // 2, 3), (3, 3, 3, 2)),
+    "pointwise": ((1, 5, PATCH_PIXELS, 3), (1, 1, 3, 2)),
     "direct": ((1, 5, PATCH_PIXELS, 3), (3, 3, 3, 2)),
     "winograd": (
         (1, 64, WINOGRAD_PRODUCTS // WINOGRAD_CHANNELS**2 // 64, WINOGRAD_CHANNELS),
@@ -105,7 +123,7 @@ def test_convolve_equals_definition_where_form_is_chosen(form):
 @pytest.mark.parametrize("form", SELECTED)
 def test_platform_selects_form_by_shape(form):
     text = str(jax.make_jaxpr(convolve)(*(draw(*shape) for shape in SELECTED[form])))
-    products = {"patches": 1, "direct": 0, "winograd": 16}
+    products = {"patches": 1, "pointwise": 1, "direct": 0, "winograd": 16}
     assert text.count("dot_general[") == products[form]
 
 

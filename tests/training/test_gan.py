@@ -15,6 +15,7 @@ from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.training.gan import GanOptions, first_layers, lazy_adam, mix_codes
 from sfe_jax.training.method import abstract_state
 from sfe_jax.training.recipe import Setting
+from sfe_jax.weights import faces64
 from tests import compiling
 from tests.training import games
 from tests.training.toys import assert_same, quick
@@ -362,6 +363,13 @@ def test_missing_bundle_to_transfer_from_is_refused():
     setting = Setting(8, 3, 0, 8, "float32", network=lambda role: pytest.fail(role))
     with pytest.raises(FileFormatError, match=r"nowhere\.safetensors: no such file"):
         GanOptions(channel_base=64, channel_max=8, initial="nowhere.safetensors").build(setting)
+
+
+def test_transfer_begins_without_blur_and_ramp():
+    options = GanOptions(initial=str(faces64()), blur_sigma=10.0, ema_ramp_up=0.05)
+    setting = Setting(64, 3, 0, 8, "float32", network=lambda role: pytest.fail(role))
+    built = options.build(setting).options
+    assert (built.blur_sigma, built.ema_ramp_up) == (0, None)
 
 
 # Results.

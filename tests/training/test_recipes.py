@@ -2,6 +2,7 @@
 
 import json
 import math
+import runpy
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from benchmarks.pods_weights import CONFIGS, abstract_method, load_recipe
 from sfe_jax.data.faces import ATTRIBUTES
 from sfe_jax.parallel.mesh import make_mesh
-from sfe_jax.pipelines.bundle import load_bundle
+from sfe_jax.pipelines.bundle import Bundle, load_bundle
 from sfe_jax.training.loop import EXAMPLES, fit
 from sfe_jax.training.method import abstract_state
 from sfe_jax.training.recipe import describe, steps
@@ -18,7 +19,8 @@ from sfe_jax.training.start import build_method
 from tests import compiling
 from tests.configs.shrinking import BATCH, STEPS, Noise, shrink, small_weights
 
-RECIPES = sorted(path.stem for path in CONFIGS.glob("*.py"))
+PATHS = CONFIGS.glob("*.py")
+RECIPES = sorted(path.stem for path in PATHS if not path.stem.startswith("eval_"))
 FULL_SIZE = [name for name in RECIPES if not name.startswith("faces64")]
 
 GENERATOR, DISCRIMINATOR = 30_370_060, 29_012_513
@@ -26,6 +28,7 @@ LATENT = 788_481
 
 TRAINED = {  # Trainable numbers by role; those of the original networks.
     "ffhq1024_gan": {"generator": GENERATOR, "discriminator": DISCRIMINATOR},
+    "ffhq1024_stylegan3": {"generator": 22_313_167, "discriminator": DISCRIMINATOR},
     "ffhq256_gan": {"generator": 24_767_458, "discriminator": 24_001_089},
     "ffhq1024_psp": {"psp": 267_136_704},
     "ffhq1024_e4e": {"e4e": 267_136_704, "latent_discriminator": LATENT},
@@ -80,6 +83,14 @@ def test_state_has_what_its_phases_train_without_files(name):
     method = abstract_method(recipe_of(name))
     state = abstract_state(method)
     assert state.optimizers.keys() == state.networks.keys()
+
+
+def test_configuration_r_has_the_published_size_without_files():
+    path = str(CONFIGS / "ffhq1024_stylegan3.py")
+    recipe = runpy.run_path(path)["get_config"]("r")
+    state = abstract_state(build_method(recipe, Bundle({}), labels=0))
+    assert count(state.networks["generator"]) == 15_093_151
+    assert (recipe.name, recipe.method.blur_sigma) == ("ffhq1024_stylegan3_r", 10.0)
 
 
 @pytest.mark.parametrize("name", FULL_SIZE)

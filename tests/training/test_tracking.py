@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from sfe_jax.core.trees import flatten
+from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.models import stylegan2, stylegan3
 from sfe_jax.training.tracking import synthesize_tracking
 from tests.compiling import jit
@@ -59,12 +59,9 @@ def test_pictures_are_divided_by_the_moved_magnitudes():
 
 def test_noise_is_fresh():
     module = GENERATORS["stylegan2"]
-    variables, ws, images, _ = tracked("stylegan2")
-    for block in ("b4", "b8"):
-        for layer in variables["params"]["synthesis"][block].values():
-            if "noise_strength" in layer:
-                layer["noise_strength"] = jnp.ones(())
+    variables, ws, _, _ = tracked("stylegan2")
+    loud = {n: jnp.ones(()) for n in flatten(variables) if n.endswith("/noise_strength")}
+    variables = unflatten({**flatten(variables), **loud})
     run = partial(synthesize_tracking, module, w_decay=0.75, magnitude_decay=0.5)
     one, other = (jit(run)(variables, ws, key)[0] for key in jax.random.split(KEY))
     assert (one != other).any()
-    assert (one != images).any()
