@@ -10,88 +10,20 @@ Example: python -m benchmarks.sfe_edit --repeats 5 --json edit.json
 import argparse
 import json
 import pathlib
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.flops import count_flops
-from sfe_jax.core.precision import product_precision
+from benchmarks.measuring import Timing, best_rate, ceilings, measure
 from sfe_jax.core.trees import apply
 from sfe_jax.edits.operands import identity
-from sfe_jax.ops.convolution import convolve
 from sfe_jax.pipelines.methods import SfeMethod, SynthesisState
 from sfe_jax.pipelines.random_bundle import full_size_modules, random_bundle, small_modules
-
-
-@dataclass(frozen=True)
-class Timing:
-    """One program's times."""
-
-    name: str  # What was timed.
-    gflop: float  # Of the plain mathematics.
-    compile_s: float  # Tracing, lowering and compiling, without the cache.
-    cached_s: float  # The same again, from the persistent cache.
-    median_s: float  # Of the repeats after one warm-up.
-    least_s: float  # Fastest repeat.
-    most_s: float  # Slowest repeat.
-
-    @property
-    def tflops(self) -> float:
-        """TFLOP/s at the median."""
-        return self.gflop / self.median_s / 1e3
-
-
-def _compile(function: Callable, *arguments: Any) -> tuple[Any, float]:
-    """The compiled program and the seconds it took, with nothing left in memory from before."""
-    jax.clear_caches()
-    start = time.perf_counter()
-    compiled = jax.jit(function).lower(*arguments).compile()
-    return compiled, time.perf_counter() - start
-
-
-def measure(name: str, function: Callable, *arguments: Any, repeats: int) -> tuple[Timing, Any]:
-    """Compiles a function cold and from the cache, then times it.
-
-    Args:
-        name: What it is.
-        function: Pure, to be jitted.
-        *arguments: Its arguments.
-        repeats: Timed runs after one warm-up.
-
-    Returns:
-        The times, and the function's result.
-    """
-    _, cold = _compile(function, *arguments)
-    compiled, cached = _compile(function, *arguments)
-    result = jax.block_until_ready(compiled(*arguments))
-    runs = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(compiled(*arguments))
-        runs.append(time.perf_counter() - start)
-    gflop = count_flops(function, *arguments) / 1e9
-    median = statistics.median(runs)
-    return Timing(name, gflop, cold, cached, median, min(runs), max(runs)), result
-
-
-def ceilings(repeats: int) -> Iterator[Timing]:
-    """The fastest products of the device: a matrix product and a wide 3x3 convolution."""
-    rng = np.random.default_rng(0)
-    a, b = (jnp.asarray(rng.standard_normal(s, np.float32)) for s in ((4096, 2048), (2048, 2048)))
-    x = jnp.asarray(rng.standard_normal((1, 64, 64, 96), np.float32))
-    kernel = jnp.asarray(rng.standard_normal((3, 3, 96, 512), np.float32))
-    precision = product_precision(a.dtype)
-    product = partial(jnp.matmul, precision=precision)
-    yield measure("matrix product", product, a, b, repeats=repeats)[0]
-    yield measure("3x3 convolution", convolve, x, kernel, repeats=repeats)[0]
 
 
 def parts(*, small: bool, repeats: int) -> Iterator[Timing]:
@@ -166,7 +98,7 @@ def parts(*, small: bool, repeats: int) -> Iterator[Timing]:
 
 def report(tops: list[Timing], rows: list[Timing]) -> str:
     """A table in Markdown, and the distance to the floor."""
-    best = max(top.gflop / top.least_s for top in tops)  # GFLOP/s
+    best = best_rate(tops)  # GFLOP/s
     lines = [
         "| part | GFLOP | median s | least to most s | TFLOP/s | of the ceiling | compile s | "
         "from cache s |",
