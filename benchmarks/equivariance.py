@@ -262,8 +262,12 @@ def run(arguments: argparse.Namespace) -> str:
     sides = [f"{name}: {random[name]:.1f} dB" for name in networks]
     heads.append(f"slice: moved by 0 to {STEP * len(table[0][0]) / ENLARGED:g} pixels")
     save_image(arguments.out, grid(table, column_labels=heads, row_labels=sides))
-    found = {"options": vars(arguments), "rows": [asdict(row) for row in rows]}
-    arguments.out.with_suffix(".json").write_text(json.dumps(found, indent=1, default=str) + "\n")
+    found = {
+        "weights": {"StyleGAN3-T": three.name if three else "random", "StyleGAN2": two.name},
+        **{name: getattr(arguments, name) for name in ("count", "psi", "border", "seed")},
+        "rows": [asdict(row) for row in rows],
+    }
+    arguments.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
     return page(rows)
 
 

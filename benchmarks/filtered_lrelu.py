@@ -328,8 +328,8 @@ def run(options: argparse.Namespace) -> str:
     convs = [layer for layer in generator.layers if layer.kind == "conv"]
     rows = []
     for layer in convs:
-        sizes = {"batch": options.batch, "repeats": options.repeats}
-        for row in measure_layer(layer, options.forms, **sizes):
+        measured = measure_layer(layer, options.forms, batch=options.batch, repeats=options.repeats)
+        for row in measured:
             found = f"{1e3 * row.times_s.median:.1f} ms, compiled in {row.compile_s:.1f} s"
             print(f"{row.layer} {row.program} {row.form}: {found}", file=sys.stderr, flush=True)
             rows.append(row)
@@ -338,7 +338,7 @@ def run(options: argparse.Namespace) -> str:
     if options.out:
         options.out.write_text(text)
         found = {
-            "options": {**vars(options), "out": str(options.out)},
+            "options": {**vars(options), "out": options.out.name},
             "processor": processor_name(),
             "processors": processors(),
             "rows": [asdict(row) for row in rows],

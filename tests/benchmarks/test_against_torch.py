@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.against_torch import (
+    CONTESTS,
     ParityError,
     Row,
     compare,
@@ -67,6 +68,11 @@ class TestWithTorch:
         (row,) = compare(contest(np.ones(2), np.ones(2)), repeats=3, rest_s=0.0)
         assert row.error == 0.0
         assert row.ratio.least <= row.ratio.median <= row.ratio.most
+
+    def test_every_contest_can_be_asked_for(self):
+        from benchmarks.torch_reference.contests import BUILDERS
+
+        assert tuple(BUILDERS) == CONTESTS
 
     def test_versions_are_said(self):
         assert surroundings(2, memory_kept=False)["torch"]

@@ -2,6 +2,7 @@ import json
 from unittest import mock
 
 import jax
+import optax  # noqa: F401  Before `jax.jit` is replaced: it uses it while it is imported.
 import pytest
 
 from sfe_jax.characters import reading

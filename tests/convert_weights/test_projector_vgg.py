@@ -71,7 +71,7 @@ def test_kind_is_detected_of_an_archive(tmp_path):
 
 def test_an_archive_without_a_convolution_is_refused():
     content = vgg(conv7=module())
-    with pytest.raises(WeightsError, match=r"vgg16\.pt: .*\n  missing layers\.conv7\.bias"):
+    with pytest.raises(WeightsError, match=r"vgg16\.pt: .*\n  missing layers\.conv7\.weight"):
         detect(content, "vgg16.pt").convert(content, "vgg16.pt")
 
 
