@@ -6,6 +6,8 @@ from typing import Any, Literal
 from absl import app, flags
 from ml_collections import config_flags
 
+from sfe_jax.core.errors import SfeError
+
 
 def parse_recipe(arguments: list[str], config: flags.FlagHolder[Any]) -> list[str]:
     """Reads the command line, and the recipe with it; what is wrong there ends in one line.
@@ -22,7 +24,7 @@ def parse_recipe(arguments: list[str], config: flags.FlagHolder[Any]) -> list[st
     try:
         rest = app.parse_flags_with_usage(arguments)
         _ = config.value.name  # A file that is not there is missed when it is first used.
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, SfeError) as error:
         sys.exit(f"error: --config: {' '.join(str(error.args[-1]).split())}")
     if rest[1:]:
         sys.exit(f"error: unknown argument {rest[1]!r}; options begin with --")
