@@ -209,18 +209,17 @@ def report(content: dict[str, Any]) -> str:
         "",
         "W and W+ start at the mean code. PTI tunes a generator for each face at its code of W, "
         f"until its distance is {content['tuning'].enough}.",
-        "",
-        f"## {content['count']} pictures of the generator itself",
-        "",
-        *result_lines(content["own"]),
-        "",
-        "## Time",
-        "",
-        *table(["pictures together", "seconds per picture", "CPU seconds"], timing_rows),
-        "",
-        f"For {content['projection'].steps} steps, measured on {TIMED_STEPS} after a warm-up, "
-        "compilation apart.",
     ]
+    if content["own"]:
+        heading = f"## {content['count']} pictures of the generator itself"
+        lines += ["", heading, "", *result_lines(content["own"])]
+    if timings:
+        heads = ["pictures together", "seconds per picture", "CPU seconds"]
+        note = (
+            f"For {content['projection'].steps} steps, measured on {TIMED_STEPS} after a warm-up, "
+            "compilation apart."
+        )
+        lines += ["", "## Time", "", *table(heads, timing_rows), "", note]
     return "\n".join(lines) + "\n"
 
 

@@ -7,15 +7,18 @@ graph: `Mixed_5b/branch5x5_2` is the second convolution of a branch.
 Source: Inception v3 (arXiv:1512.00567), table 1 and figures 5 to 7; pytorch-fid inception.py.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple, TypedDict
 
 import flax.linen as nn
 import jax.numpy as jnp
+from jax import lax
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
+from sfe_jax.ops.convolution import convolve
 from sfe_jax.ops.resize import resize_bilinear
 
 INPUT_SIZE = 299
@@ -60,8 +63,16 @@ def maximum_around(x: Array) -> Array:
 
 
 def halving_maximum(x: Array) -> Array:
-    """Maximum of every second window inside the map: size (H - 1) / 2, rounded down."""
-    return nn.max_pool(x, (3, 3), strides=(2, 2))
+    """Maximum of every second window inside the map: size (H - 1) / 2, rounded down.
+
+    As maxima of shifted parts along one axis, then the other; XLA's windows take seven times as
+    long on CPU (29 ms against 4 for [8, 147, 147, 64]).
+    """
+    for axis in (1, 2):
+        size = (x.shape[axis] - 1) // 2
+        parts = (lax.slice_in_dim(x, i, i + 2 * size - 1, stride=2, axis=axis) for i in range(3))
+        x = functools.reduce(jnp.maximum, parts)
+    return x
 
 
 # Blocks as tables.
@@ -152,6 +163,35 @@ LAST_BLOCKS = {
 # Networks.
 
 
+class Conv(nn.Module):
+    """Convolution without bias: [N, H, W, I] to [N, h, w, features]."""
+
+    features: int  # Output channels.
+    kernel_size: tuple[int, int]  # Height and width.
+    stride: int = 1  # 1, or 2, which stays inside the map.
+    padding: str = "SAME"  # "SAME" keeps the size, "VALID" stays inside the map.
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Applies the layer to x [N, H, W, I]."""
+        height, width = self.kernel_size
+        shape = (height, width, x.shape[-1], self.features)
+        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape).astype(x.dtype)
+        if self.stride > 1:
+            numbers = ("NHWC", "HWIO", "NHWC")
+            precision = product_precision(x.dtype)
+            strides = (self.stride, self.stride)
+            return lax.conv_general_dilated(
+                x, kernel, strides, "VALID", dimension_numbers=numbers, precision=precision
+            )
+        y = convolve(x, kernel)
+        if self.padding == "SAME":
+            return y
+        # Cropped, since XLA's CPU backend is twice as fast where the size stays.
+        rows, columns = height // 2, width // 2
+        return y[:, rows : y.shape[1] - rows, columns : y.shape[2] - columns]
+
+
 class ConvUnit(nn.Module):
     """Convolution, batch normalisation and ReLU: [N, H, W, I] to [N, h, w, features]."""
 
@@ -163,16 +203,7 @@ class ConvUnit(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Applies the unit to x [N, H, W, I]."""
-        x = nn.Conv(
-            self.features,
-            self.kernel_size,
-            strides=self.stride,
-            padding=self.padding,
-            use_bias=False,
-            dtype=x.dtype,
-            precision=product_precision(x.dtype),
-            name="conv",
-        )(x)
+        x = Conv(self.features, self.kernel_size, self.stride, self.padding, name="conv")(x)
         norm = nn.BatchNorm(use_running_average=True, epsilon=1e-3, dtype=x.dtype, name="norm")
         return nn.relu(norm(x))
 
