@@ -86,7 +86,7 @@ PINNED = {  # Trainable numbers, those of the original networks where there are 
     "lpips_vgg": (Lpips("vgg"), 14_716_160),
     "lpips_squeeze": (Lpips("squeeze"), 724_736),
     "curricular_face": (CurricularFace(), 65_128_768),
-    "iresnet": (IResNet(), 43_590_976),
+    "iresnet": (IResNet(), 43_590_848),
     "moco": (MocoResNet(), 23_508_032),
     "fid_inception": (FidInception(), 23_850_960),
     "mtcnn_pnet": (PNet(), 6_632),

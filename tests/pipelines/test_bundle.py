@@ -241,7 +241,7 @@ def networks_with(**changes):
 
 def test_loading_is_refused_of_an_unknown_type(tmp_path):
     path = rewrite(tmp_path / "c.safetensors", metadata=networks_with(type="unheard"))
-    with pytest.raises(WeightsError, match=r"'unheard'; known are stylegan2_generator"):
+    with pytest.raises(WeightsError, match=r"'unheard'; known are stylegan1_generator"):
         load_bundle(path)
 
 
