@@ -156,3 +156,10 @@ def adaptive_average_pool(x: Array, size: Size) -> Array:
         cells = x.reshape(n, height, rows // height, width, columns // width, channels)
         return jnp.mean(cells, axis=(2, 4))
     return _apply(x, _pooling_matrix(rows, height), _pooling_matrix(columns, width))
+
+
+def pool_to(images: Array, size: int | None) -> Array:
+    """Averages pictures [N, R, R, C] down to `size`; smaller ones stay, and all if it is None."""
+    if size is None or images.shape[1] <= size:
+        return images
+    return adaptive_average_pool(images, size)

@@ -12,7 +12,7 @@ from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.latents.projection import Distance
 from sfe_jax.losses.reconstruction import perceptual_distance
-from sfe_jax.ops.resize import adaptive_average_pool
+from sfe_jax.ops.resize import pool_to
 from sfe_jax.perceptual.face_features import FaceFeatures
 from sfe_jax.perceptual.lpips import Lpips
 from sfe_jax.pipelines.bundle import Bundle
@@ -24,13 +24,6 @@ PROJECTOR_SIZE = 256
 """Pixels a side to which the StyleGAN2 projector averages larger pictures."""
 
 
-def shrink(images: Array, size: int | None) -> Array:
-    """Averages pictures [N, R, R, C] down to `size`; smaller ones stay, and all if it is None."""
-    if size is None or images.shape[1] <= size:
-        return images
-    return adaptive_average_pool(images, size)
-
-
 @dataclass(frozen=True)
 class LpipsDistance:
     """LPIPS, whose maps of a target are computed once."""
@@ -40,7 +33,7 @@ class LpipsDistance:
 
     def look(self, variables: Variables, images: Array) -> list[Array]:
         """Maps of pictures [N, R, R, 3] in [-1, 1]."""
-        return apply(self.network, variables, shrink(images, self.size), method="features")
+        return apply(self.network, variables, pool_to(images, self.size), method="features")
 
     def compare(self, variables: Variables, seen: list[Array], target: list[Array]) -> Array:
         """Distances [N] of two results of `look`."""
@@ -55,7 +48,7 @@ class FeatureDistance:
 
     def look(self, variables: Variables, images: Array) -> tuple[Array, ...]:
         """Maps of pictures [N, R, R, 3] in [-1, 1]; larger ones are averaged down."""
-        return apply(self.network, variables, shrink(images, self.network.input_size))["maps"]
+        return apply(self.network, variables, pool_to(images, self.network.input_size))["maps"]
 
     def compare(self, variables: Variables, seen: Any, target: Any) -> Array:
         """Distances [N] of two results of `look`."""

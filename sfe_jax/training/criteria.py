@@ -16,7 +16,7 @@ from sfe_jax.core.errors import OptionError
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array
 from sfe_jax.losses.reconstruction import crop_face, identity_loss, l2_loss, perceptual_distance
-from sfe_jax.ops.resize import adaptive_average_pool, resize_bilinear
+from sfe_jax.ops.resize import pool_to, resize_bilinear
 from sfe_jax.training.method import Frozen, Scalars
 from sfe_jax.training.recipe import Setting
 
@@ -38,11 +38,6 @@ class CriteriaOptions:
         "lpips_vgg"
     )
     identity_network: Literal["arcface", "moco", "features"] = "arcface"
-
-
-def pool_to(images: Array, size: int) -> Array:
-    """Averages pictures [N, R, R, C] down to `size`; smaller ones stay."""
-    return adaptive_average_pool(images, size) if images.shape[1] > size else images
 
 
 @dataclass(frozen=True)

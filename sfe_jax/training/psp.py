@@ -18,9 +18,10 @@ from sfe_jax.losses.latent import w_norm
 from sfe_jax.models.psp import GradualStyleEncoder
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.nn.irse import DEPTHS, WIDTHS
+from sfe_jax.ops.resize import pool_to
 from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.pipelines.methods import EncoderMethod, encoder_input
-from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria, pool_to
+from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
 from sfe_jax.training.method import (
     Batch,
     Frozen,

@@ -1,8 +1,5 @@
 """Characters made of a tiny generator."""
 
-from unittest import mock
-
-import jax
 import numpy as np
 import pytest
 
@@ -12,7 +9,6 @@ from sfe_jax.characters.studio import Studio
 from sfe_jax.characters.workshop import Workshop
 from sfe_jax.core.errors import EditError, OptionError, SfeError
 from sfe_jax.pipelines.generation import Synthesizer
-from tests import compiling
 from tests.characters.recipes import (
     CROP,
     DRAW,
@@ -24,6 +20,7 @@ from tests.characters.recipes import (
     WHOLE,
     recipe,
 )
+from tests.compiling import quick
 from tests.models.networks import NUM_WS
 from tests.pipelines.fitting import SIDE, tiny_bundle
 
@@ -33,7 +30,7 @@ BEGIN = GENERATOR + DRAW
 @pytest.fixture(scope="module", autouse=True)
 def _quick_programs():
     """Optax raises a float to an integer's power, which strict promotion refuses."""
-    with jax.numpy_dtype_promotion("standard"), mock.patch.object(jax, "jit", compiling.jit):
+    with quick():
         yield
 
 

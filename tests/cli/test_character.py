@@ -1,20 +1,18 @@
 import json
-from unittest import mock
 
-import jax
 import optax  # noqa: F401  Before `jax.jit` is replaced: it uses it while it is imported.
 import pytest
 
 from sfe_jax.characters import reading
-from tests import compiling
 from tests.characters.recipes import DRAW, GENERATOR, WHOLE, save_tiny, write
 from tests.cli.running import refused, sfe
+from tests.compiling import quick
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_programs():
     """Optax raises a float to an integer's power, which strict promotion refuses."""
-    with jax.numpy_dtype_promotion("standard"), mock.patch.object(jax, "jit", compiling.jit):
+    with quick():
         yield
 
 

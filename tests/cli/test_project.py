@@ -6,13 +6,14 @@ from PIL import Image
 
 from sfe_jax.pipelines.bundle import Bundle, save_bundle
 from tests.cli.running import pixels, refused, sfe
+from tests.compiling import quick
 from tests.models.networks import NUM_WS, W
-from tests.pipelines.fitting import quick_programs, tiny_bundle, write_bundle, write_faces
+from tests.pipelines.fitting import tiny_bundle, write_bundle, write_faces
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_programs():
-    with quick_programs():
+    with quick():
         yield
 
 

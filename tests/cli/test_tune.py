@@ -6,8 +6,9 @@ import pytest
 from sfe_jax.latents.files import save_codes
 from sfe_jax.pipelines.bundle import load_bundle
 from tests.cli.running import pixels, refused, sfe
+from tests.compiling import quick
 from tests.models.networks import NUM_WS, W, draw
-from tests.pipelines.fitting import quick_programs, write_bundle, write_faces
+from tests.pipelines.fitting import write_bundle, write_faces
 
 QUICK = ("--steps", 12, "--learning-rate", 0.01, "--enough", 0)
 CODES = draw(3, NUM_WS, W)
@@ -15,7 +16,7 @@ CODES = draw(3, NUM_WS, W)
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick_programs():
-    with quick_programs():
+    with quick():
         yield
 
 

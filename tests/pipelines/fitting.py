@@ -1,17 +1,13 @@
 """A tiny bundle for the tests of projection and of tuning: a generator and what sees likeness."""
 
-import contextlib
 from functools import cache
-from unittest import mock
 
-import jax
 import numpy as np
 from PIL import Image
 
 from sfe_jax.perceptual.face_features import FaceFeatures
 from sfe_jax.pipelines.bundle import Bundle, Network, save_bundle
 from sfe_jax.pipelines.random_bundle import random_variables
-from tests import compiling
 from tests.models.networks import generator
 
 SIDE = 16
@@ -33,13 +29,6 @@ def levels(count, *, seed=0):
     """Random pictures, uint8 [count, 16, 16, 3]."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
-
-
-@contextlib.contextmanager
-def quick_programs():
-    """Programs compile fast; optax may raise a float to an integer's power."""
-    with jax.numpy_dtype_promotion("standard"), mock.patch.object(jax, "jit", compiling.jit):
-        yield
 
 
 def write_bundle(folder):

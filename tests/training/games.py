@@ -16,7 +16,7 @@ from sfe_jax.training import gan
 from sfe_jax.training.gan import Gan, GanOptions
 from sfe_jax.training.loop import Programs
 from sfe_jax.training.method import TrainState
-from tests.training.toys import quick
+from tests.compiling import quick
 
 CHANNELS = (8, 4)  # At 4 and 8.
 SIZE, Z, W, ROWS = 8, 6, 8, 4

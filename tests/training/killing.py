@@ -13,8 +13,9 @@ import numpy as np
 from sfe_jax.data.pipeline import batches
 from sfe_jax.training.loop import fit
 from sfe_jax.training.start import PlacedBatches
+from tests.compiling import quick
 from tests.training import games, toys
-from tests.training.toys import Pictures, Toy, ToyOptions, one_device, quick, toy_recipe
+from tests.training.toys import Pictures, Toy, ToyOptions, one_device, toy_recipe
 
 
 @dataclass(frozen=True)

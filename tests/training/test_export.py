@@ -3,7 +3,8 @@ import pytest
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.pipelines.bundle import load_bundle
 from sfe_jax.training.export import export
-from tests.training.toys import assert_same, quick, released, run, toy_recipe
+from tests.compiling import quick
+from tests.training.toys import assert_same, released, run, toy_recipe
 
 
 def test_newest_checkpoint_becomes_the_bundle_of_its_run(tmp_path):

@@ -17,8 +17,9 @@ from sfe_jax.training.method import abstract_state
 from sfe_jax.training.recipe import Setting
 from sfe_jax.weights import faces64
 from tests import compiling
+from tests.compiling import quick
 from tests.training import games
-from tests.training.toys import assert_same, quick
+from tests.training.toys import assert_same
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 

@@ -16,12 +16,12 @@ from sfe_jax.pipelines.bundle import load_bundle
 from sfe_jax.training import gan, loop
 from sfe_jax.training.gan import Gan, GanOptions
 from sfe_jax.training.loop import Programs
+from tests.compiling import quick
 from tests.training import games
 from tests.training.toys import (
     assert_same,
     assert_same_runs,
     one_device,
-    quick,
     saved_state,
     saved_steps,
     toy_recipe,

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import EditError, OptionError, WeightsError
+from sfe_jax.ops.resize import pool_to
 from sfe_jax.training.adversary import AdversaryOptions, build_adversary
-from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria, pool_to
+from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
 from sfe_jax.training.e4e import E4eOptions
 from sfe_jax.training.edits import build_edit_table
 from sfe_jax.training.feature_editor import FeatureEditorOptions

@@ -14,6 +14,7 @@ from sfe_jax.data.folders import FolderSource
 from sfe_jax.data.pipeline import batches
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.training.start import PlacedBatches
+from tests.compiling import quick
 from tests.data.pictures import noise, png, write_folder
 from tests.training.toys import (
     BATCH,
@@ -22,7 +23,6 @@ from tests.training.toys import (
     ToyOptions,
     assert_same_runs,
     one_device,
-    quick,
     run,
     saved_state,
     saved_steps,

@@ -18,8 +18,9 @@ from sfe_jax.training.start import (
     open_data,
     train,
 )
+from tests.compiling import quick
 from tests.data.pictures import flat_files, levels_of, write_folder
-from tests.training.toys import BATCH, ToyOptions, quick, saved_steps, toy_recipe, values
+from tests.training.toys import BATCH, ToyOptions, saved_steps, toy_recipe, values
 
 LABELS = [[f"{index:03d}.png", index % 3] for index in range(20)]
 

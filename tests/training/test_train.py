@@ -10,9 +10,10 @@ from unittest import mock
 import pytest
 from absl import app, flags
 
+from tests.compiling import quick
 from tests.conftest import ROOT
 from tests.data.pictures import flat_files, write_folder
-from tests.training.toys import quick, saved_steps
+from tests.training.toys import saved_steps
 
 # ml_collections reads recipes that way.
 pytestmark = pytest.mark.filterwarnings(r"ignore:the load_module\(\) method:DeprecationWarning")

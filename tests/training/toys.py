@@ -1,6 +1,5 @@
 """A method, data and recipes so small that a run takes a second: for the tests of the loop."""
 
-import contextlib
 import functools
 import json
 from collections.abc import Callable
@@ -25,7 +24,7 @@ from sfe_jax.training.loop import Programs
 from sfe_jax.training.method import Phase, Trainer, TrainState, abstract_state, as_float
 from sfe_jax.training.recipe import Recipe, Schedule
 from sfe_jax.writers import LOG, read_log
-from tests import compiling
+from tests.compiling import quick
 
 BATCH, SIDE = 8, 4
 WIDTH = SIDE * SIDE
@@ -179,13 +178,6 @@ def toy_recipe(*, method=None, batch_size=BATCH, **fields):
     schedule = Schedule(**{name: value * batch_size for name, value in durations.items()})
     recipe = Recipe(name="toy", method=method or ToyOptions(), batch_size=batch_size)
     return replace(recipe, schedule=schedule, **fields)
-
-
-@contextlib.contextmanager
-def quick():
-    """Programs compile quickly, and Adam may mix the types of its counts."""
-    with jax.numpy_dtype_promotion("standard"), mock.patch.object(jax, "jit", compiling.jit):
-        yield
 
 
 @functools.cache
