@@ -46,8 +46,7 @@ def parts(*, small: bool, repeats: int) -> Iterator[Timing]:
     size = generator.resolution
     images = jnp.asarray(rng.uniform(-1, 1, (1, size, size, 3)), jnp.float32)
     pictures = method.network_input(images)
-    widths = {layer.name: layer.in_channels for layer in generator.layers}
-    operands = identity(generator.num_ws, generator.w_dim, style_channels=widths)
+    operands = identity(**generator.code_sizes)
     strength = jnp.zeros(1)
 
     def run(name: str, function: Callable, *arguments: Any) -> Any:

@@ -150,8 +150,7 @@ def edit_contest(*, small: bool, compiled: bool) -> Contest:
     shift = rng.standard_normal((1, generator.num_ws, generator.w_dim), np.float32)
     shift /= np.linalg.norm(shift, axis=-1, keepdims=True)
     method = SfeMethod(**chosen)
-    widths = {layer.name: layer.in_channels for layer in generator.layers}
-    operands = identity(generator.num_ws, generator.w_dim, style_channels=widths)
+    operands = identity(**generator.code_sizes)
     operands = replace(operands, shift=jnp.asarray(shift))
 
     def ours(variables: Any, images: Any, operands: Any, strength: Any) -> Any:

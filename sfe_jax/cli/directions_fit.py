@@ -232,9 +232,7 @@ def _measure(
     operands = operands_for(
         fitted.direction,
         fitted.arrays,
-        num_ws=generator.num_ws,
-        w_dim=generator.w_dim,
-        style_channels={layer.name: layer.in_channels for layer in generator.layers},
+        **generator.code_sizes,
     )
     ws = jnp.repeat(jnp.asarray(samples.codes[:CURVE_CODES])[:, None], generator.num_ws, axis=1)
     bar = progress(strengths.tolist(), f"range of {fitted.direction.name}", total=len(strengths))

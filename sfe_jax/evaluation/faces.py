@@ -281,9 +281,7 @@ def prepare_course(bundle: Bundle, case: EditCase, own: OwnFaces, names: Sequenc
     operands = operands_for(
         direction,
         bundle.directions,
-        num_ws=module.num_ws,
-        w_dim=module.w_dim,
-        style_channels={layer.name: layer.in_channels for layer in module.layers},
+        **module.code_sizes,
     )
     (attribute,) = attribute_ranges([case.name])
     width = case.share * (attribute.high - attribute.low)

@@ -177,9 +177,7 @@ def prepare_edit(bundle: Bundle, wanted: AttributeEdit, directions: Sequence[Dir
     operands = operands_for(
         direction,
         bundle.directions,
-        num_ws=module.num_ws,
-        w_dim=module.w_dim,
-        style_channels={layer.name: layer.in_channels for layer in module.layers},
+        **module.code_sizes,
     )
     strength = wanted.strength
     if strength is None:

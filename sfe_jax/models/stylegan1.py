@@ -428,27 +428,3 @@ class Generator(StyleGenerator):
     def layers(self) -> tuple[Layer, ...]:
         """The layers that have a style, in the order they run."""
         return adain_layers(self.channels)
-
-    def __call__(
-        self,
-        z: Array,
-        c: Array | None = None,
-        *,
-        psi: float | Array = 1.0,
-        cutoff: int | None = None,
-        noise_mode: NoiseMode = "const",
-    ) -> Array:
-        """Generates pictures.
-
-        Args:
-            z: [N, Z], normally distributed.
-            c: [N, c_dim] labels, or None.
-            psi: Truncation; 1 for none.
-            cutoff: Rows below it are truncated; None for all.
-            noise_mode: "const", "random" (needs the key "noise") or "none".
-
-        Returns:
-            [N, R, R, 3], float32, nominally in [-1, 1].
-        """
-        ws = self.mapping(z, c, psi=psi, cutoff=cutoff)
-        return self.synthesis(ws, noise_mode=noise_mode)["image"]

@@ -388,27 +388,3 @@ class Generator(StyleGenerator):
         return synthesis_layers(
             self.channels, architecture=self.architecture, image_channels=self.image_channels
         )
-
-    def __call__(
-        self,
-        z: Array,
-        c: Array | None = None,
-        *,
-        psi: float | Array = 1.0,
-        cutoff: int | None = None,
-        noise_mode: NoiseMode = "const",
-    ) -> Array:
-        """Generates pictures.
-
-        Args:
-            z: [N, Z], normally distributed.
-            c: [N, c_dim] labels, or None.
-            psi: Truncation; 1 for none.
-            cutoff: Rows below it are truncated; None for all.
-            noise_mode: "const", "random" (needs the key "noise") or "none".
-
-        Returns:
-            [N, R, R, 3], float32, nominally in [-1, 1].
-        """
-        ws = self.mapping(z, c, psi=psi, cutoff=cutoff)
-        return self.synthesis(ws, noise_mode=noise_mode)["image"]

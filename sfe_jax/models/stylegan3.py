@@ -349,27 +349,3 @@ class Generator(StyleGenerator):
             radial=self.radial,
             image_channels=self.image_channels,
         )
-
-    def __call__(
-        self,
-        z: Array,
-        c: Array | None = None,
-        *,
-        psi: float | Array = 1.0,
-        cutoff: int | None = None,
-        transform: Array | None = None,
-    ) -> Array:
-        """Generates pictures.
-
-        Args:
-            z: [N, Z], normally distributed.
-            c: [N, c_dim] labels, or None.
-            psi: Truncation; 1 for none.
-            cutoff: Rows below it are truncated; None for all.
-            transform: Of the input, [3, 3] or [N, 3, 3]; None for the stored one.
-
-        Returns:
-            [N, R, R, 3], float32, nominally in [-1, 1].
-        """
-        ws = self.mapping(z, c, psi=psi, cutoff=cutoff)
-        return self.synthesis(ws, transform=transform)["image"]

@@ -189,9 +189,7 @@ class Editor:
         return operands_for(
             find(name, self.directions),
             self._direction_arrays,
-            num_ws=generator.num_ws,
-            w_dim=generator.w_dim,
-            style_channels={layer.name: layer.in_channels for layer in generator.layers},
+            **generator.code_sizes,
         )
 
     def edit(

@@ -87,15 +87,10 @@ def build_edit_table(
     names = edits or {record.name: () for record in setting.records}
     if not names:
         raise EditError("no edits to train on; name some in the recipe, or fit directions first")
-    sizes: dict[str, Any] = {
-        "num_ws": generator.num_ws,
-        "w_dim": generator.w_dim,
-        "style_channels": {layer.name: layer.in_channels for layer in generator.layers},
-    }
     operands, strengths = [], []
     for name, listed in names.items():
         direction = find(name, known)
-        operands.append(operands_for(direction, setting.directions, **sizes))
+        operands.append(operands_for(direction, setting.directions, **generator.code_sizes))
         strengths.append(_strengths(direction, tuple(listed)))
     for name in weights.keys() - names.keys():
         raise EditError(f"`edit_weights` names {name!r}; required is one of {', '.join(names)}")
