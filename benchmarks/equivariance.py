@@ -29,6 +29,7 @@ from sfe_jax.cli.console import fail
 from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import SfeError, WeightsError
 from sfe_jax.core.images import save_image, to_uint8
+from sfe_jax.core.markdown import table
 from sfe_jax.core.sheets import grid
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
@@ -210,12 +211,12 @@ def page(rows: Sequence[Row]) -> str:
     """A table in Markdown: generators by shifts."""
     names = list(dict.fromkeys(row.generator for row in rows))
     heads = ["generator", "pixels", *(f"{shift:g} to the right" for shift in SHIFTS), "random"]
-    lines = [f"| {' | '.join(heads)} |", "| --- " * len(heads) + "|"]
+    cells = []
     for name in names:
         for which, field in (("all", "decibels"), ("inner", "inner_decibels")):
             found = [getattr(row, field) for row in rows if row.generator == name]
-            lines.append(f"| {name} | {which} | " + " | ".join(f"{x:.1f}" for x in found) + " |")
-    return "\n".join(lines) + "\n"
+            cells.append([name, which, *(f"{x:.1f}" for x in found)])
+    return "\n".join(table(heads, cells)) + "\n"
 
 
 def parse() -> argparse.Namespace:
@@ -250,18 +251,18 @@ def run(arguments: argparse.Namespace) -> str:
         "StyleGAN2": read_generator(two, Generator),
     }
     follow = {"StyleGAN3-T": follow_input, "StyleGAN2": follow_constant}
-    rows, table = [], []
+    rows, shown = [], []
     for name, network in networks.items():
         ws = draw_codes(network, count=arguments.count, psi=arguments.psi, seed=arguments.seed)
         generate = follow[name](network, ws)
         sizes = {"count": arguments.count, "border": arguments.border, "seed": arguments.seed}
         rows += measure(name, generate, **sizes)
-        table.append(panels(generate, index=arguments.index, line=arguments.line))
+        shown.append(panels(generate, index=arguments.index, line=arguments.line))
     heads = ["as it is", f"input moved by {SHOWN:g} pixels", "moved afterwards", "difference x 4"]
     random = {row.generator: row.inner_decibels for row in rows if row.shift is None}
     sides = [f"{name}: {random[name]:.1f} dB" for name in networks]
-    heads.append(f"slice: moved by 0 to {STEP * len(table[0][0]) / ENLARGED:g} pixels")
-    save_image(arguments.out, grid(table, column_labels=heads, row_labels=sides))
+    heads.append(f"slice: moved by 0 to {STEP * len(shown[0][0]) / ENLARGED:g} pixels")
+    save_image(arguments.out, grid(shown, column_labels=heads, row_labels=sides))
     found = {
         "weights": {"StyleGAN3-T": three.name if three else "random", "StyleGAN2": two.name},
         **{name: getattr(arguments, name) for name in ("count", "psi", "border", "seed")},

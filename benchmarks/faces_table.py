@@ -23,6 +23,7 @@ import numpy as np
 from sfe_jax.cli.console import fail
 from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import OptionError, SfeError
+from sfe_jax.core.markdown import table
 from sfe_jax.evaluation.comparing import Figure
 from sfe_jax.evaluation.faces import (
     CASES,
@@ -34,7 +35,6 @@ from sfe_jax.evaluation.faces import (
     evaluate_faces,
 )
 from sfe_jax.evaluation.measuring import TITLES as METHODS
-from sfe_jax.evaluation.report import table
 from sfe_jax.pipelines.bundle import load_bundle
 from sfe_jax.readers import sha256
 from sfe_jax.weights import faces64

@@ -33,6 +33,7 @@ from jax import lax
 from benchmarks.measuring import Spread, processor_name, processors, spread
 from sfe_jax.cli.console import fail
 from sfe_jax.core.errors import OptionError, SfeError
+from sfe_jax.core.markdown import table
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array
 from sfe_jax.models.alias_free_table import AliasFreeLayer
@@ -244,11 +245,6 @@ def measure_memory(generator: Generator, *, batch: int) -> Iterator[Memory]:
 
 
 # The page.
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    return [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)]
 
 
 def page(rows: Sequence[Row], memory: Sequence[Memory], batch: int, repeats: int) -> str:

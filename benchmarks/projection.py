@@ -26,6 +26,7 @@ from sfe_jax.cli.console import fail, say
 from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import OptionError, SfeError
 from sfe_jax.core.images import save_image, to_float, to_uint8
+from sfe_jax.core.markdown import table
 from sfe_jax.core.sheets import enlarge, grid
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
@@ -163,12 +164,6 @@ def time_projection(bundle: Bundle, pictures: np.ndarray, *, batch: int, steps: 
     scale = steps / TIMED_STEPS / batch
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
     return Timing(batch, seconds * scale, cpu_seconds * scale)
-
-
-def table(heads: list[str], rows: list[list[str]]) -> list[str]:
-    """Lines of a table in Markdown."""
-    rule = ["---"] * len(heads)
-    return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
 
 
 def result_lines(results: list[Result]) -> list[str]:

@@ -18,7 +18,8 @@ JsonFile = Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"], metavar=
 
 def figures_table(results: "list[Result]") -> str:
     """Figures as a table in Markdown, with what they rest on, and warnings below."""
-    from sfe_jax.evaluation.report import arrow, show, table
+    from sfe_jax.core.markdown import table
+    from sfe_jax.evaluation.report import arrow, show
 
     rows = []
     for result in results:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from sfe_jax.core.markdown import table
 from sfe_jax.evaluation.measuring import SECONDS, TITLES, Measured, high_is_good
 
 Item = TypeVar("Item")
@@ -18,12 +19,6 @@ SENTENCES = {
 
 SHORT = 12
 """Digits of a SHA-256 that are shown; all of them are in the log."""
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return [f"| {' | '.join(cells)} |" for cells in lines]
 
 
 def show(value: float) -> str:
