@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from benchmarks.measuring import Spread, alternate, processor_name, processors, spread
-from sfe_jax.cli.console import fail
+from benchmarks.pages import print_page
 from sfe_jax.core.errors import OptionError, SfeError
 from sfe_jax.core.memory import keep_freed_memory
 
@@ -218,10 +218,7 @@ def run(options: argparse.Namespace) -> str:
 
 def main() -> None:
     """Measures and prints the page."""
-    try:
-        print(run(parse()))
-    except SfeError as error:
-        sys.exit(fail(str(error)))
+    print_page(lambda: run(parse()))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ Example: python -m benchmarks.equivariance --stylegan3 faces64_stylegan3.safeten
 import argparse
 import json
 import pathlib
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,9 +24,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sfe_jax.cli.console import fail
+from benchmarks.pages import print_page
 from sfe_jax.core.cache import keep_compiled
-from sfe_jax.core.errors import SfeError, WeightsError
+from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.images import save_image, to_uint8
 from sfe_jax.core.markdown import table
 from sfe_jax.core.sheets import grid
@@ -275,10 +274,7 @@ def run(arguments: argparse.Namespace) -> str:
 def main() -> None:
     """Runs the program; what is wrong is said in one line."""
     keep_compiled()
-    try:
-        print(run(parse()), end="")
-    except SfeError as error:
-        sys.exit(fail(str(error)))
+    print_page(lambda: run(parse()))
 
 
 if __name__ == "__main__":

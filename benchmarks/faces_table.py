@@ -10,19 +10,15 @@ Example: python -m benchmarks.faces_table --count 1000 -o benchmarks/FACES.md
 import argparse
 import json
 import pathlib
-import platform
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
-import jax
 import numpy as np
 
-from sfe_jax.cli.console import fail
+from benchmarks.pages import print_page, provenance
 from sfe_jax.core.cache import keep_compiled
-from sfe_jax.core.errors import OptionError, SfeError
+from sfe_jax.core.errors import OptionError
 from sfe_jax.core.markdown import table
 from sfe_jax.evaluation.comparing import Figure
 from sfe_jax.evaluation.faces import (
@@ -36,7 +32,6 @@ from sfe_jax.evaluation.faces import (
 )
 from sfe_jax.evaluation.measuring import TITLES as METHODS
 from sfe_jax.pipelines.bundle import load_bundle
-from sfe_jax.readers import sha256
 from sfe_jax.weights import faces64
 
 TITLES = {**METHODS, "unedited": "(not edited)", "truth": "(the true edit)"}
@@ -214,19 +209,6 @@ def move_lines(results: FacesResults) -> list[str]:
     return table(("edit", "strength", "change of the generator's own faces"), rows)
 
 
-def provenance(weights: pathlib.Path) -> dict[str, str]:
-    """What the figures depend on besides the options."""
-    device = jax.devices()[0]
-    packages = {name: version(name) for name in ("jax", "flax", "numpy")}
-    return {
-        "weights": weights.name,
-        "sha256": sha256(weights),
-        "device": device.device_kind,
-        "python": platform.python_version(),
-        **packages,
-    }
-
-
 def report(results: FacesResults, origin: dict[str, str]) -> str:
     """The page in Markdown."""
     options = results.options
@@ -331,10 +313,7 @@ def run(arguments: argparse.Namespace) -> str:
 def main() -> None:
     """Runs the measurements and prints the page."""
     keep_compiled()
-    try:
-        print(run(parse()))
-    except SfeError as error:
-        sys.exit(fail(str(error)))
+    print_page(lambda: run(parse()))
 
 
 if __name__ == "__main__":

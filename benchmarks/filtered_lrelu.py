@@ -31,8 +31,8 @@ import numpy as np
 from jax import lax
 
 from benchmarks.measuring import Spread, processor_name, processors, spread
-from sfe_jax.cli.console import fail
-from sfe_jax.core.errors import OptionError, SfeError
+from benchmarks.pages import print_page
+from sfe_jax.core.errors import OptionError
 from sfe_jax.core.markdown import table
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array
@@ -346,10 +346,7 @@ def run(options: argparse.Namespace) -> str:
 
 def main() -> None:
     """Runs the measurements and prints the page."""
-    try:
-        print(run(parse()), end="")
-    except SfeError as error:
-        sys.exit(fail(str(error)))
+    print_page(lambda: run(parse()))
 
 
 if __name__ == "__main__":

@@ -11,20 +11,18 @@ import argparse
 import dataclasses
 import json
 import pathlib
-import platform
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from typing import Any
 
 import jax
 import numpy as np
 
-from sfe_jax.cli.console import fail, say
+from benchmarks.pages import print_page, provenance
+from sfe_jax.cli.console import say
 from sfe_jax.core.cache import keep_compiled
-from sfe_jax.core.errors import OptionError, SfeError
+from sfe_jax.core.errors import OptionError
 from sfe_jax.core.images import save_image, to_float, to_uint8
 from sfe_jax.core.markdown import table
 from sfe_jax.core.sheets import enlarge, grid
@@ -40,7 +38,6 @@ from sfe_jax.pipelines.editor import Editor
 from sfe_jax.pipelines.generation import Synthesizer
 from sfe_jax.pipelines.projection import Projector
 from sfe_jax.pipelines.tuning import Tuner
-from sfe_jax.readers import sha256
 from sfe_jax.weights import faces64
 
 SEED = 2000
@@ -225,17 +222,6 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not written")
 
 
-def provenance(weights: pathlib.Path) -> dict[str, str]:
-    """What the figures depend on besides the options."""
-    return {
-        "weights": weights.name,
-        "sha256": sha256(weights),
-        "device": jax.devices()[0].device_kind,
-        "python": platform.python_version(),
-        **{name: version(name) for name in ("jax", "flax", "numpy")},
-    }
-
-
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -305,10 +291,7 @@ def run(arguments: argparse.Namespace) -> str:
 def main() -> None:
     """Runs the measurements and prints the page."""
     keep_compiled()
-    try:
-        print(run(parse()))
-    except SfeError as error:
-        sys.exit(fail(str(error)))
+    print_page(lambda: run(parse()))
 
 
 if __name__ == "__main__":
