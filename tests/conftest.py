@@ -52,3 +52,14 @@ def small_bundle():
     from sfe_jax.pipelines.random_bundle import random_bundle, small_modules
 
     return random_bundle(small_modules(), seed=0)
+
+
+@pytest.fixture(scope="module")
+def quick_programs():
+    """Programs of a module's tests compile quickly, and Adam may mix the types of its counts."""
+    import optax  # noqa: F401  It uses `jax.jit` while it is imported, so before that is replaced.
+
+    from tests.compiling import quick
+
+    with quick():
+        yield

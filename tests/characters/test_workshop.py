@@ -20,18 +20,13 @@ from tests.characters.recipes import (
     WHOLE,
     recipe,
 )
-from tests.compiling import quick
 from tests.models.networks import NUM_WS
 from tests.pipelines.fitting import SIDE, tiny_bundle
 
 BEGIN = GENERATOR + DRAW
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_programs():
-    """Optax raises a float to an integer's power, which strict promotion refuses."""
-    with quick():
-        yield
+pytestmark = pytest.mark.usefixtures("quick_programs")
 
 
 @pytest.fixture(scope="module")

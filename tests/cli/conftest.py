@@ -10,6 +10,7 @@ import pytest
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.pipelines.bundle import Bundle, Network, save_bundle
 from sfe_jax.pipelines.random_bundle import random_variables
+from tests.pipelines.fitting import write_bundle, write_faces
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,3 +58,15 @@ def generator_weights(tmp_path_factory):
 def conditional_weights(tmp_path_factory):
     """A bundle of a 16x16 generator of three classes."""
     return _generator(tmp_path_factory.mktemp("conditional"), c_dim=3)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A bundle of a 16x16 generator and of features that see likeness."""
+    return write_bundle(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory):
+    """A folder of three pictures of 16x16."""
+    return write_faces(tmp_path_factory.mktemp("faces"))

@@ -1,19 +1,12 @@
 import json
 
-import optax  # noqa: F401  Before `jax.jit` is replaced: it uses it while it is imported.
 import pytest
 
 from sfe_jax.characters import reading
 from tests.characters.recipes import DRAW, GENERATOR, WHOLE, save_tiny, write
 from tests.cli.running import refused, sfe
-from tests.compiling import quick
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_programs():
-    """Optax raises a float to an integer's power, which strict promotion refuses."""
-    with quick():
-        yield
+pytestmark = pytest.mark.usefixtures("quick_programs")
 
 
 @pytest.fixture(scope="module")

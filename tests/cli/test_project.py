@@ -6,25 +6,10 @@ from PIL import Image
 
 from sfe_jax.pipelines.bundle import Bundle, save_bundle
 from tests.cli.running import pixels, refused, sfe
-from tests.compiling import quick
 from tests.models.networks import NUM_WS, W
-from tests.pipelines.fitting import tiny_bundle, write_bundle, write_faces
+from tests.pipelines.fitting import tiny_bundle
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _quick_programs():
-    with quick():
-        yield
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return write_bundle(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    return write_faces(tmp_path_factory.mktemp("faces"))
+pytestmark = pytest.mark.usefixtures("quick_programs")
 
 
 @pytest.fixture(scope="module")

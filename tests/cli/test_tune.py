@@ -6,28 +6,13 @@ import pytest
 from sfe_jax.latents.files import save_codes
 from sfe_jax.pipelines.bundle import load_bundle
 from tests.cli.running import pixels, refused, sfe
-from tests.compiling import quick
 from tests.models.networks import NUM_WS, W, draw
-from tests.pipelines.fitting import write_bundle, write_faces
 
 QUICK = ("--steps", 12, "--learning-rate", 0.01, "--enough", 0)
 CODES = draw(3, NUM_WS, W)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_programs():
-    with quick():
-        yield
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return write_bundle(tmp_path_factory.mktemp("weights"))
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    return write_faces(tmp_path_factory.mktemp("faces"))
+pytestmark = pytest.mark.usefixtures("quick_programs")
 
 
 @pytest.fixture(scope="module")

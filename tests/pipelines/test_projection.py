@@ -5,17 +5,13 @@ from sfe_jax.core.errors import OptionError, ShapeError, WeightsError
 from sfe_jax.latents.projection import ProjectionOptions
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.projection import Projector
-from tests.compiling import quick
 from tests.models.networks import NUM_WS, C, W, draw
 from tests.pipelines.fitting import levels, tiny_bundle
 
 QUICK = ProjectionOptions(steps=12)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_programs():
-    with quick():
-        yield
+pytestmark = pytest.mark.usefixtures("quick_programs")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from sfe_jax.latents.pivotal_tuning import TuningOptions
 from sfe_jax.pipelines.bundle import load_bundle, save_bundle
 from sfe_jax.pipelines.fitting import Fitting
 from sfe_jax.pipelines.tuning import Tuner
-from tests.compiling import quick
 from tests.models.networks import NUM_WS, C, W, draw
 from tests.pipelines.fitting import levels, tiny_bundle
 
@@ -15,10 +14,7 @@ OPTIONS = TuningOptions(steps=12, learning_rate=0.01, enough=0.0)
 PIVOTS = draw(3, NUM_WS, W)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_programs():
-    with quick():
-        yield
+pytestmark = pytest.mark.usefixtures("quick_programs")
 
 
 @pytest.fixture(scope="module")
