@@ -1,8 +1,8 @@
 """What trained networks do with procedural faces that they have not seen: the table of the README.
 
 Inverts and edits faces of both splits by every method that the bundle can, compares them with the
-truth, and writes tables in Markdown and all figures in JSON beside them. `sfe_jax.evaluation.faces`
-says how.
+truth, and writes tables in Markdown and all figures in JSON beside them. How, says
+`sfe_jax.evaluation.drawn_faces.table`.
 
 Example: python -m benchmarks.faces_table --count 1000 -o benchmarks/FACES.md
 """
@@ -20,8 +20,8 @@ from benchmarks.pages import print_page, provenance
 from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import OptionError
 from sfe_jax.core.markdown import table
-from sfe_jax.evaluation.comparing import Figure
-from sfe_jax.evaluation.faces import (
+from sfe_jax.evaluation.drawn_faces.comparing import Figure
+from sfe_jax.evaluation.drawn_faces.table import (
     CASES,
     EditCase,
     EditResult,
@@ -217,7 +217,7 @@ def report(results: FacesResults, origin: dict[str, str]) -> str:
         "# What the networks do with faces they have not seen",
         "",
         f"{options.count} procedural faces of each split, seed {options.seed}; written by "
-        "`python -m benchmarks.faces_table`, whose module `sfe_jax.evaluation.faces` says how.",
+        "`python -m benchmarks.faces_table`; `sfe_jax.evaluation.drawn_faces.table` says how.",
         f"Weights: `{origin['weights']}`, SHA-256 `{origin['sha256']}`. "
         f"{origin['device']}, float32, {versions}; {results.seconds / 60:.1f} minutes.",
         "± is the standard error of the mean.",

@@ -112,7 +112,7 @@ def _sample_w(network: "Network", *, count: int, seed: int, class_index: int | N
     import numpy as np
 
     from sfe_jax.core.trees import apply
-    from sfe_jax.evaluation.comparing import compute_rows
+    from sfe_jax.evaluation.drawn_faces.comparing import compute_rows
     from sfe_jax.latents.sampling import one_hot
 
     generator: Any = network.module
@@ -131,7 +131,7 @@ def _build_judge(
     bundle: "Bundle", names: tuple[str, ...], *, precision: Precision, batch: int
 ) -> "Score":
     """The generator, and behind it the network that scores attributes; those of `names`."""
-    from sfe_jax.evaluation.moves import attribute_score
+    from sfe_jax.evaluation.drawn_faces.moves import attribute_score
     from sfe_jax.pipelines.bundle import Network
 
     generator, features = bundle.network("generator"), bundle.network("features")
@@ -148,7 +148,7 @@ def _slopes(
     """How pictures and attributes follow the first codes [N, W]."""
     import jax
 
-    from sfe_jax.evaluation.slopes import measure_slopes
+    from sfe_jax.evaluation.drawn_faces.slopes import measure_slopes
 
     generator, features = bundle.network("generator"), bundle.network("features")
     known: Any = features.module

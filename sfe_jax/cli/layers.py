@@ -1,7 +1,6 @@
 """`sfe layers`: what each row of W+ does."""
 
 import pathlib
-from typing import TYPE_CHECKING
 
 from sfe_jax.cli.drawing import (
     DEFAULTS,
@@ -14,24 +13,6 @@ from sfe_jax.cli.drawing import (
     one_code,
     open_synthesizer,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-
-
-def change_maps(base: "np.ndarray", table: "np.ndarray") -> "np.ndarray":
-    """How far pictures are from a base, in the mean over donors and colours.
-
-    Args:
-        base: uint8 [H, W, 3].
-        table: uint8 [D, L, H, W, 3], of D donors and L rows.
-
-    Returns:
-        float32 [L, H, W], in levels of 255.
-    """
-    import numpy as np
-
-    return np.abs(table.astype(np.float32) - base.astype(np.float32)).mean(axis=(0, 4))
 
 
 def layers(
@@ -68,7 +49,7 @@ def layers(
     from sfe_jax.cli.console import say
     from sfe_jax.core.images import save_image
     from sfe_jax.core.sheets import fit_table, grid
-    from sfe_jax.latents.mixing import row_by_row
+    from sfe_jax.latents.mixing import change_maps, row_by_row
     from sfe_jax.pipelines.generation import row_layers
 
     # Pictures: the base and the donors alone, then the base with single rows of each.

@@ -92,33 +92,27 @@ def _common_palette(frames: list[np.ndarray]) -> Image.Image:
     return Image.fromarray(montage).quantize(255)
 
 
+def _save_repeating(
+    path: pathlib.Path, frames: list[Image.Image], *, fps: float, unit: int, **options: Any
+) -> None:
+    """Writes pictures that follow each other for ever; Pillow knows the format by the suffix."""
+    durations = _durations(len(frames), fps=fps, unit=unit)
+    first, *others = frames
+    first.save(path, save_all=True, append_images=others, duration=durations, loop=0, **options)
+
+
 def _write_gif(path: pathlib.Path, frames: list[np.ndarray], *, fps: float) -> None:
     """Writes a GIF that repeats for ever."""
     palette = _common_palette(frames)
-    first, *others = (Image.fromarray(frame).quantize(palette=palette) for frame in frames)
-    first.save(
-        path,
-        "GIF",
-        save_all=True,
-        append_images=others,
-        duration=_durations(len(frames), fps=fps, unit=10),
-        loop=0,
-        palette=bytes(palette.getpalette() or ()),  # Else it is written again with every frame.
-    )
+    quantized = [Image.fromarray(frame).quantize(palette=palette) for frame in frames]
+    chosen = bytes(palette.getpalette() or ())  # Else it is written again with every frame.
+    _save_repeating(path, quantized, fps=fps, unit=10, palette=chosen)
 
 
 def _write_webp(path: pathlib.Path, frames: list[np.ndarray], *, fps: float) -> None:
     """Writes a WebP that repeats for ever."""
-    first, *others = map(Image.fromarray, frames)
-    first.save(
-        path,
-        "WEBP",
-        save_all=True,
-        append_images=others,
-        duration=_durations(len(frames), fps=fps, unit=1),
-        loop=0,
-        quality=WEBP_QUALITY,
-    )
+    pictures = list(map(Image.fromarray, frames))
+    _save_repeating(path, pictures, fps=fps, unit=1, quality=WEBP_QUALITY)
 
 
 def _even(frame: np.ndarray) -> np.ndarray:

@@ -21,9 +21,9 @@ from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.data.labels import label_vector
 from sfe_jax.evaluation.digests import digest_arrays
+from sfe_jax.evaluation.equivariance import measure_equivariance
 from sfe_jax.evaluation.extraction import SetReading
 from sfe_jax.evaluation.measuring import Measured, Setup, open_pictures
-from sfe_jax.evaluation.movements import measure_movements
 from sfe_jax.evaluation.participants import split_folder
 from sfe_jax.evaluation.paths import measure_paths
 from sfe_jax.evaluation.programs import Program
@@ -194,5 +194,5 @@ def evaluate_generation(setup: Setup) -> None:
         for kind in options.path_lengths:
             setup.log.add(Measured("generation", NAME, measure_paths(setup, network, kind)))
     if options.equivariance_count and isinstance(module, AliasFreeGenerator):
-        for result in measure_movements(setup, network):
+        for result in measure_equivariance(setup, network):
             setup.log.add(Measured("generation", NAME, result))

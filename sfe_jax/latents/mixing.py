@@ -47,3 +47,16 @@ def row_by_row(base: np.ndarray, donors: np.ndarray) -> np.ndarray:
     """
     rows = np.eye(len(base), dtype=bool)[None, :, :, None]
     return np.where(rows, donors[:, None], base)
+
+
+def change_maps(base: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """How far pictures of single rows are from their base, in the mean over donors and colours.
+
+    Args:
+        base: uint8 [H, W, 3].
+        table: uint8 [D, L, H, W, 3], of D donors and L rows, as `row_by_row` mixes their codes.
+
+    Returns:
+        float32 [L, H, W], in levels of 255.
+    """
+    return np.abs(table.astype(np.float32) - base.astype(np.float32)).mean(axis=(0, 4))

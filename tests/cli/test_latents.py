@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sfe_jax.cli.layers import change_maps
 from sfe_jax.models.stylegan3 import Generator
 from sfe_jax.pipelines.bundle import Bundle, Network, load_bundle, save_bundle
 from sfe_jax.pipelines.random_bundle import random_variables
@@ -147,12 +146,6 @@ def test_rows_of_another_code_change_the_picture(layer_sheet):
     for column in range(1, ROWS + 1):
         found = cell(layer_sheet / "layers.png", 2, column, shape=(3, ROWS + 1))
         assert np.abs(found - enlarged(layer_sheet / "seed0001.png")).max() > 10, column
-
-
-def test_maps_are_the_mean_change():
-    base = np.full((1, 2, 3), 10, np.uint8)
-    table = np.stack([base[None], base[None] + np.uint8(30)])  # Two donors, one row.
-    np.testing.assert_allclose(change_maps(base, table), np.full((1, 1, 2), 15))
 
 
 def test_a_base_of_several_codes_is_refused(capsys, generator_weights, tmp_path):

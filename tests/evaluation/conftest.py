@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from sfe_jax.data.faces import render_faces
-from sfe_jax.evaluation import faces
+from sfe_jax.evaluation.drawn_faces import table
 from tests.compiling import jit
 
 
@@ -12,5 +12,5 @@ from tests.compiling import jit
 def _quick_compilation():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(jax, "jit", jit)
-        patch.setattr(faces, "_draw", jit(render_faces, static_argnames="resolution"))
+        patch.setattr(table, "_draw", jit(render_faces, static_argnames="resolution"))
         yield

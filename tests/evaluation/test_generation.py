@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import FileFormatError, OptionError, ShapeError
+from sfe_jax.evaluation.equivariance import measure_equivariance
 from sfe_jax.evaluation.extraction import SetReading
 from sfe_jax.evaluation.generation import (
     evaluate_generation,
@@ -15,7 +16,6 @@ from sfe_jax.evaluation.generation import (
     real_reading,
 )
 from sfe_jax.evaluation.measuring import Setup
-from sfe_jax.evaluation.movements import measure_movements
 from sfe_jax.evaluation.paths import measure_paths, path_ends
 from sfe_jax.evaluation.recipe import EvaluationRecipe, GenerationOptions, PictureOptions
 from sfe_jax.evaluation.seeds import number_batches, seeded
@@ -175,7 +175,7 @@ def test_unknown_path_is_refused_with_the_known(setup):
 
 def test_generator_that_moves_its_wave_is_equivariant(setup):
     setup.recipe.generation = replace(setup.recipe.generation, equivariance_count=6)
-    found = {each.metric: each for each in measure_movements(setup, GENERATOR)}
+    found = {each.metric: each for each in measure_equivariance(setup, GENERATOR)}
     assert found["EQ-T (dB)"].value > 60
     assert found["EQ-T_frac (dB)"].value > 30
     assert found["EQ-R (dB)"].value < 20

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import ShapeError
-from sfe_jax.latents.mixing import cross, mix, row_by_row
+from sfe_jax.latents.mixing import change_maps, cross, mix, row_by_row
 
 BASES, DONORS = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
 WEIGHTS = np.array([0, 1, 0.25, -0.5], np.float32)
@@ -43,3 +43,9 @@ def test_one_row_at_a_time_comes_from_the_donor():
     expected = BASES[0].copy()
     expected[1] = DONORS[2, 1]
     np.testing.assert_array_equal(sheet[2, 1], expected)
+
+
+def test_maps_are_the_mean_change():
+    base = np.full((1, 2, 3), 10, np.uint8)
+    table = np.stack([base[None], base[None] + np.uint8(30)])  # Two donors, one row.
+    np.testing.assert_allclose(change_maps(base, table), np.full((1, 1, 2), 15))

@@ -18,10 +18,10 @@ def draw(*shape, seed=0):
 
 
 @cache
-def generator(**fields):
-    """A 16x16 generator and its variables."""
+def generator(kind=Generator, **fields):
+    """A 16x16 generator of a family and its variables."""
     options = {"channels": CHANNELS, "z_dim": Z, "w_dim": W, "mapping_layers": 2} | fields
-    module = Generator(**options)
+    module = kind(**options)
     return module, random_variables(module, np.random.default_rng(0))
 
 

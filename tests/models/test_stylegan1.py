@@ -1,4 +1,4 @@
-from functools import cache
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -18,24 +18,17 @@ from sfe_jax.models.stylegan1 import (
 )
 from sfe_jax.pipelines.bundle import abstract_variables
 from sfe_jax.pipelines.methods import edited_styles
-from sfe_jax.pipelines.random_bundle import random_variables
 from tests.compiling import jit
-from tests.models.networks import assert_near, draw, part
+from tests.models import networks
+from tests.models.networks import CHANNELS, NUM_WS, C, W, Z, assert_near, draw, part
 from tests.reference import convolution
 from tests.reference import stylegan1 as reference
 
-CHANNELS = (6, 5, 4)  # At 4, 8 and 16.
-NUM_WS, W, Z, C = 6, 8, 7, 3
 WS = draw(2, NUM_WS, W)
 LABELS = np.eye(C, dtype=np.float32)[[0, 2]]
 
 
-@cache
-def generator(**fields):
-    """A 16x16 generator and its variables."""
-    options = {"channels": CHANNELS, "z_dim": Z, "w_dim": W, "mapping_layers": 2} | fields
-    module = Generator(**options)
-    return module, random_variables(module, np.random.default_rng(0))
+generator = partial(networks.generator, Generator)
 
 
 @cache

@@ -6,8 +6,9 @@ import pytest
 
 from benchmarks import faces_table
 from benchmarks.faces_table import choose_cases, claims, report, share_of_e4e, summarise
-from sfe_jax.evaluation.comparing import Figure
-from sfe_jax.evaluation.faces import (
+from sfe_jax.evaluation.drawn_faces.comparing import Figure
+from sfe_jax.evaluation.drawn_faces.moves import Move
+from sfe_jax.evaluation.drawn_faces.table import (
     CASES,
     EditCase,
     EditResult,
@@ -15,7 +16,6 @@ from sfe_jax.evaluation.faces import (
     FacesResults,
     InversionResult,
 )
-from sfe_jax.evaluation.moves import Move
 
 ORIGIN = {
     "weights": "faces64.safetensors",

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import ShapeError
-from sfe_jax.evaluation.comparing import Figure, compare, compute_rows, figure, take_rows
+from sfe_jax.evaluation.drawn_faces.comparing import (
+    Figure,
+    compare,
+    compute_rows,
+    figure,
+    take_rows,
+)
 from tests.compiling import jit
 from tests.evaluation.stubs import EYES, faces
 

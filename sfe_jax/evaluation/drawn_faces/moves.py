@@ -19,7 +19,7 @@ from sfe_jax.data.faces import AttributeRange
 from sfe_jax.edits.direction import Direction
 from sfe_jax.edits.fitting.strengths import Score, measure_curve
 from sfe_jax.edits.operands import Operands
-from sfe_jax.evaluation.comparing import compute_rows
+from sfe_jax.evaluation.drawn_faces.comparing import compute_rows
 from sfe_jax.pipelines.bundle import Network
 
 STEPS = 8

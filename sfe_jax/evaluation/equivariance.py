@@ -43,7 +43,7 @@ def _movements(
     }
 
 
-def measure_movements(setup: Setup, network: Network) -> list[Result]:
+def measure_equivariance(setup: Setup, network: Network) -> list[Result]:
     """EQ-T, EQ-T_frac and EQ-R of a StyleGAN3 generator, in decibels.
 
     Pictures of a batch are moved alike.

@@ -7,7 +7,7 @@ import pytest
 from sfe_jax.core.errors import EditError
 from sfe_jax.data.faces import AttributeRange
 from sfe_jax.edits.operands import identity
-from sfe_jax.evaluation.moves import OwnFaces, calibrate, find_strength, has_room
+from sfe_jax.evaluation.drawn_faces.moves import OwnFaces, calibrate, find_strength, has_room
 from tests.evaluation.stubs import direction
 
 SMILE = AttributeRange("smile", -1.0, 1.0, "", "")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from sfe_jax.evaluation.comparing import take_rows
-from sfe_jax.evaluation.judging import Judge, JudgedMethod
+from sfe_jax.evaluation.drawn_faces.comparing import take_rows
+from sfe_jax.evaluation.drawn_faces.judging import Judge, JudgedMethod
 from tests.evaluation.stubs import EYES, Dimmer, faces
 
 IMAGES = faces(5)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sfe_jax.evaluation.slopes import measure_slopes
+from sfe_jax.evaluation.drawn_faces.slopes import measure_slopes
 from sfe_jax.pipelines.bundle import Network
 
 ROWS, SIZE, SIDE = 2, 3, 4

@@ -8,8 +8,9 @@ import pytest
 
 from sfe_jax.core.errors import EditError, OptionError, WeightsError
 from sfe_jax.data.faces import ATTRIBUTES, sample_faces, with_attribute
-from sfe_jax.evaluation.comparing import take_rows
-from sfe_jax.evaluation.faces import (
+from sfe_jax.evaluation.drawn_faces.comparing import take_rows
+from sfe_jax.evaluation.drawn_faces.moves import Move, OwnFaces, measure_curve, own_faces
+from sfe_jax.evaluation.drawn_faces.table import (
     CASES,
     EditCase,
     FacesOptions,
@@ -20,7 +21,6 @@ from sfe_jax.evaluation.faces import (
     prepare_course,
     summarise_changes,
 )
-from sfe_jax.evaluation.moves import Move, OwnFaces, measure_curve, own_faces
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.pipelines.random_bundle import random_variables
