@@ -72,10 +72,10 @@ def spread(x: jax.Array) -> jax.Array:
         x: [N, ...].
 
     Returns:
-        `x`, divided if the mesh is known and divides N.
+        `x`, divided if the mesh is known. Where N is not a multiple of its `data`, the last devices
+        have less, or nothing.
     """
-    mesh = jax.sharding.get_abstract_mesh()
-    if mesh.empty or x.shape[0] % mesh.shape[DATA]:
+    if jax.sharding.get_abstract_mesh().empty:
         return x
     return jax.lax.with_sharding_constraint(x, PartitionSpec(DATA))
 

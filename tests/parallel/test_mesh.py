@@ -112,6 +112,19 @@ def test_draws_are_divided_along_data_on_a_mesh():
     assert out.sharding.shard_shape(out.shape) == (2, 3)
 
 
+def test_draws_fewer_than_devices_are_divided_too():
+    mesh = make_mesh(data=8)
+
+    def draw(key):
+        with on_mesh(mesh):
+            x = spread(jax.random.normal(key, (4, 64, 64)))
+            return jnp.mean(jnp.matmul(x, x))
+
+    program = jax.jit(draw, out_shardings=replicated(mesh)).lower(jax.random.key(0)).compile()
+    assert "f32[1,64,64]" in program.as_text()
+    assert "f32[4,64,64]" not in program.as_text()
+
+
 def test_draws_stay_whole_where_no_mesh_is_known():
     x = jnp.zeros((8, 3))
     assert spread(x) is x
