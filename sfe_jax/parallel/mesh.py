@@ -80,6 +80,16 @@ def spread(x: jax.Array) -> jax.Array:
     return jax.lax.with_sharding_constraint(x, PartitionSpec(DATA))
 
 
+def whole_shares(count: int) -> int:
+    """The least number from `count` on that `data` divides; inside `on_mesh` alone.
+
+    Fewer pictures than devices, or another number, cost as much as these many: what is computed of
+    them in whole shares is not sent between devices.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    return count if mesh.empty else -(-count // mesh.shape[DATA]) * mesh.shape[DATA]
+
+
 def on_mesh(mesh: Mesh) -> AbstractContextManager[Any]:
     """Lets `spread` know the mesh while a program is traced."""
     return jax.sharding.use_abstract_mesh(mesh.abstract_mesh)

@@ -45,7 +45,7 @@ from sfe_jax.models.layer_table import channel_table
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.ops.blur import gaussian_blur
 from sfe_jax.optim.ema import ema_decay, update_ema
-from sfe_jax.parallel.mesh import spread
+from sfe_jax.parallel.mesh import spread, whole_shares
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs, load_bundle
 from sfe_jax.training.alias_free import AliasFreeOptions
 from sfe_jax.training.gan_optimizers import first_layers, freeze, lazy_adam
@@ -248,11 +248,12 @@ class Gan:
     def _codes(self, variables: Variables, count: int, c: Array | None, key: Array) -> Array:
         """Mixed codes W+ [N, L, W] of random z."""
         z_key, mix_key = jax.random.split(key)
-        z = jax.random.normal(z_key, (2, count, self.generator.z_dim))
-        ws = apply(self.generator, variables, spread(z[0]), c, method="map")
+        # The codes of the first pictures do not depend on `count`.
+        z = jax.random.normal(z_key, (count, 2, self.generator.z_dim))
+        ws = apply(self.generator, variables, spread(z[:, 0]), c, method="map")
         if not self.options.mixing:
             return ws
-        other = apply(self.generator, variables, spread(z[1]), c, method="map")
+        other = apply(self.generator, variables, spread(z[:, 1]), c, method="map")
         return mix_codes(ws, other, mix_key, probability=self.options.mixing)
 
     def _pictures(self, variables: Variables, ws: Array, key: Array) -> Array:
@@ -317,12 +318,13 @@ class Gan:
             keys = jax.random.split(key, 4)
             variables = {"params": params, "buffers": buffers}
             count = max(part["image"].shape[0] // options.path_length_shrink, 1)
+            shares = whole_shares(count)  # What is drawn for the first `count` stays the same.
             c = self._labels(part, keys[0])
-            c = None if c is None else c[:count]
-            ws = self._codes(variables, count, c, keys[1])
+            c = None if c is None else c[:shares]
+            ws = self._codes(variables, shares, c, keys[1])
             lengths = path_lengths(
                 lambda codes: self._pictures(variables, codes, keys[2]), ws, keys[3]
-            )
+            )[:count]
             penalty, mean = path_length_penalty(lengths, mean)
             value = penalty * options.path_length_weight * options.path_length_interval
             return value, (mean, {"loss/path_length": penalty, "path_length": jnp.mean(lengths)})

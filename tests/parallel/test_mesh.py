@@ -15,6 +15,7 @@ from sfe_jax.parallel.mesh import (
     on_mesh,
     replicated,
     spread,
+    whole_shares,
 )
 
 
@@ -123,6 +124,16 @@ def test_draws_fewer_than_devices_are_divided_too():
     program = jax.jit(draw, out_shardings=replicated(mesh)).lower(jax.random.key(0)).compile()
     assert "f32[1,64,64]" in program.as_text()
     assert "f32[4,64,64]" not in program.as_text()
+
+
+@pytest.mark.parametrize(("count", "shares"), [(1, 4), (4, 4), (5, 8)])
+def test_whole_shares_are_the_next_multiple_of_data(count, shares):
+    with on_mesh(make_mesh(data=4, model=2)):
+        assert whole_shares(count) == shares
+
+
+def test_whole_shares_are_the_count_where_no_mesh_is_known():
+    assert whole_shares(5) == 5
 
 
 def test_draws_stay_whole_where_no_mesh_is_known():

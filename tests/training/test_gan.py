@@ -69,7 +69,9 @@ def test_generator_phase_moves_every_layer(turns):
     turn = _turn(turns, "generator")
     states = (turn.before, turn.after)
     before, after = (flatten(state.networks[GENERATOR]["params"]) for state in states)
-    assert [name for name in before if (before[name] == after[name]).all()] == []
+    # Kernels of the mapping are about 100, so that a step of one may be less than its rounding.
+    moved = {name.rpartition("/")[0] for name in before if (before[name] != after[name]).any()}
+    assert moved == {name.rpartition("/")[0] for name in before}
 
 
 # Averages.
@@ -78,7 +80,7 @@ def test_generator_phase_moves_every_layer(turns):
 def _codes(method, variables, key, count, labels=None):
     """Codes W of the random z that a discriminator phase draws."""
     z_key, _ = jax.random.split(jax.random.split(key, 5)[1])
-    z = jax.random.normal(z_key, (2, count, games.Z))[0]
+    z = jax.random.normal(z_key, (count, 2, games.Z))[:, 0]
     mapping = compiling.jit(partial(method.generator.apply, method="map"))
     return mapping(variables, z, labels)[:, 0]
 
