@@ -1,0 +1,2 @@
+// The kernels for GPUs.
+#include "handlers.h"

@@ -1,0 +1,2 @@
+// The kernels as functions of a processor, for tests.
+#include "handlers.h"
