@@ -10,6 +10,10 @@ resized by a Lanczos filter they measured 5.3, hence the box.
 Groups of the minibatch statistic are of 8 pictures: give every device a multiple of 8, or set
 `--config.method.group_size=4` as configuration F has it. bfloat16 as in `ffhq1024_gan`.
 
+On a pod the batch decides the number of chips: 8 with 8 pictures each (v5e:2x4), at most 64. With
+one picture a chip `--config.method.path_length_shrink=1` takes path lengths of the whole batch for
+the time of half of it: chips compute as many in any case.
+
 Source: ADA (arXiv:2006.06676), appendix C; stylegan2-ada-pytorch, train.py (`--cfg=paper256`).
 """
 

@@ -147,6 +147,11 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """A picture in a mode; Pillow itself would copy one that has it already."""
+    return image if image.mode == mode else image.convert(mode)
+
+
 def _to_8_bits(image: Image.Image, name: object) -> Image.Image:
     """Brings any mode to L, LA, RGB, RGBA or CMYK; scales 16-bit grey, which Pillow may clip."""
     if image.mode.startswith("I;16"):
@@ -161,7 +166,7 @@ def _to_8_bits(image: Image.Image, name: object) -> Image.Image:
         return image.convert("LA" if image.mode in ("L", "LA") else "RGBA")
     if image.mode == "1":
         return image.convert("L")
-    return image if image.mode in ("L", "CMYK") else image.convert("RGB")
+    return image if image.mode in ("L", "CMYK") else _in_mode(image, "RGB")
 
 
 def _srgb_transform(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
@@ -213,7 +218,7 @@ def _as_srgb(image: Image.Image, icc_profile: bytes | None, name: object) -> Ima
         except ImageCms.PyCMSError as error:
             reason = f"its colour profile cannot be used ({error})"
             warnings.warn(f"{name}: {reason}; its colours are read as sRGB", stacklevel=3)
-    return image.convert("RGB")
+    return _in_mode(image, "RGB")
 
 
 def decode_image(data: bytes, name: object) -> Image.Image:
@@ -245,7 +250,7 @@ def decode_image(data: bytes, name: object) -> Image.Image:
         image = _to_8_bits(opened, name)
     colours = image
     if icc_profile or image.mode != "L":
-        colours = _as_srgb(image.convert(image.mode.removesuffix("A")), icc_profile, name)
+        colours = _as_srgb(_in_mode(image, image.mode.removesuffix("A")), icc_profile, name)
     if image.mode.endswith("A"):
         colours.putalpha(image.getchannel("A"))
     return colours.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else colours

@@ -163,7 +163,7 @@ class ProceduralFaces(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 @contextlib.contextmanager
-def _silent_tfds() -> Iterator[None]:
+def silent_tfds() -> Iterator[None]:
     """Keeps TFDS from talking of downloads and custom configurations, and its bars from ours."""
     log = logging.getLogger("absl")
     level = log.level
@@ -194,7 +194,7 @@ def prepare_faces(
     Raises:
         OptionError: If it cannot be written there.
     """
-    with _silent_tfds():
+    with silent_tfds():
         builder = ProceduralFaces(options, data_dir=data_dir or cache_folder("data"))
         folder = pathlib.Path(builder.data_dir)
         try:

@@ -21,7 +21,7 @@ import numpy as np
 
 from sfe_jax.core.errors import ImageError, OptionError
 from sfe_jax.data.labels import label_vector
-from sfe_jax.data.pictures import Alpha, Filter, Form, Transform, to_form
+from sfe_jax.data.pictures import Alpha, Filter, Form, Transform, mirrored, to_form
 from sfe_jax.data.sources import Record, Source
 
 
@@ -97,7 +97,7 @@ def _mirror_half(record: Record, random: np.random.Generator) -> Record:
     """Mirrors the picture left to right with probability 1/2."""
     if random.integers(2):
         return record
-    return {**record, "image": record["image"][:, ::-1]}
+    return {**record, "image": mirrored(record["image"])}
 
 
 def _stack(records: Sequence[Record]) -> dict[str, Any]:

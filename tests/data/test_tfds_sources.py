@@ -217,7 +217,7 @@ def prepared(data_dir, features, examples, *, file_format="array_record"):
         def _generate_examples(self):
             raise NotImplementedError
 
-    with faces_builder._silent_tfds():
+    with faces_builder.silent_tfds():
         builder = Sample(data_dir=data_dir, file_format=file_format)
         builder.download_and_prepare()
     return builder.data_dir
