@@ -5,21 +5,25 @@ the `tpu` extra, libtpu) or the GPUs of one host (needs wheels that the error wi
 The batch is the recipe's, or the least multiple of the chips. FLOPs and bytes are those of one
 chip, counted by the compiler for TPUs and by `pods_hlo` for GPUs, whose compiler does not count;
 times are those figures over the chip's peaks, so that a step takes at least the longest of the
-three. Compiling takes minutes a phase on a slow machine.
+three. Compiling takes minutes a phase on a slow machine, so results are kept as JSON beside the
+page: what is stopped goes on, and what has not changed is not compiled again.
 
     python -m benchmarks.pods --config=configs/ffhq1024_editor.py --topology=v5e:16x16
     python -m benchmarks.pods --config=configs/ffhq1024_editor.py --target=cuda-h100x8
     python -m benchmarks.pods --all --out benchmarks/PODS.md
+    python -m benchmarks.pods --join OTHER.json --out benchmarks/PODS.md
 """
 
 import argparse
 import dataclasses
 import math
 import pathlib
+import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import jax
@@ -28,7 +32,17 @@ import numpy as np
 from jax.sharding import Mesh
 
 from benchmarks.pods_chips import GPUS, Chip, chip_of
-from benchmarks.pods_hlo import WIRE, Program, Traffic, collectives, mean_passes, parse, products
+from benchmarks.pods_hlo import Program, Traffic, collectives, mean_passes, parse, products
+from benchmarks.pods_page import page, section
+from benchmarks.pods_results import (
+    Cost,
+    Question,
+    Result,
+    Results,
+    digest,
+    read_results,
+    write_results,
+)
 from benchmarks.pods_targets import CUDA_WHEELS, open_pod
 from benchmarks.pods_weights import CONFIGS, abstract_method, load_recipe
 from sfe_jax.core.errors import OptionError, SfeError
@@ -38,49 +52,10 @@ from sfe_jax.training.loop import Programs
 from sfe_jax.training.method import Phase
 from sfe_jax.training.recipe import Recipe
 
-GIB = 2**30
+TOO_LARGE = re.compile(r"HLO temporaries \(([\d.]+)([KMG]?)\) exceeds available HBM")
+"""How the compiler for TPUs says that a program is too large."""
 
-GPU_NOTE = (
-    "FLOPs are those of products, bytes those that kernels read and write; memory is without what "
-    "cuDNN works in, which is chosen where the program runs. JAX takes three quarters of a GPU "
-    "unless `XLA_PYTHON_CLIENT_MEM_FRACTION` says otherwise."
-)
-"""What the figures of a GPU leave out."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a phase costs one chip."""
-
-    name: str  # Of the phase.
-    interval: int  # Steps from one run to the next.
-    steady: bool  # Whether it runs to the end; phases that stop are not in the step's time.
-    batch: int  # Pictures on the chip.
-    held: int  # Bytes of state and frozen networks.
-    temp: int  # Bytes besides, at most at one time.
-    flops: float  # Additions and multiplications.
-    passes: float  # bfloat16 products for one product.
-    accessed: float  # Bytes read and written.
-    exchanged: dict[str, tuple[int, int]]  # Kind of exchange -> how many, bytes of whole arrays.
-    compile_s: float  # Seconds of the compiler.
-
-    @property
-    def peak(self) -> int:
-        """Bytes in use at most."""
-        return self.held + self.temp
-
-    def times(self, chip: Chip) -> dict[str, float]:
-        """Seconds at the chip's peaks, by what bounds."""
-        wire = sum(WIRE[kind] * size for kind, (_, size) in self.exchanged.items())
-        return {
-            "compute": self.flops * self.passes / chip.flops,
-            "memory": self.accessed / chip.bandwidth,
-            "links": wire / chip.link,
-        }
-
-    def bound(self, chip: Chip) -> tuple[str, float]:
-        """What bounds it, and the seconds that it takes at least."""
-        return max(self.times(chip).items(), key=lambda item: item[1])
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30}
 
 
 def batch_per_chip(recipe: Recipe, chips: int) -> int:
@@ -132,29 +107,38 @@ class Compiler:
         method = abstract_method(recipe)
         return Programs(method, self.mesh, rules=WIDE_KERNELS, key=jax.random.key(0))
 
-    def costs(self, count: int, names: Sequence[str] = ()) -> list[Cost]:
-        """Compiles phases for `count` pictures on each chip; those of `names`, or all that run."""
+    def costs(self, count: int, names: Sequence[str] = ()) -> tuple[list[Cost], dict[str, int]]:
+        """Compiles phases for `count` pictures on each chip; those of `names`, or all that run.
+
+        Returns:
+            What they cost; and of those too large for a chip, the bytes that they need besides what
+            is held.
+        """
         programs = self._programs(count)
         state = _bytes_per_chip(programs.abstract, programs.places)
         held = state + _bytes_per_chip(programs.method.frozen, programs.frozen_places)
         lowered = programs.lower(_batch(self.recipe, self.mesh, count))
-        return [
-            self._cost(phase, lowered[phase.name], held=held, count=count)
-            for phase in programs.method.phases
-            if phase.stop != 0 and (not names or phase.name in names)
-        ]
+        costs, refused = [], {}
+        for phase in programs.method.phases:
+            if phase.stop == 0 or (names and phase.name not in names):
+                continue
+            try:
+                costs.append(self._cost(phase, lowered[phase.name], held=held, count=count))
+            except jax.errors.JaxRuntimeError as error:
+                refused[phase.name] = self._needed(phase, error)
+        return costs, refused
 
-    def _compiled(self, phase: Phase, lowered: Any) -> Any:
-        """A phase, compiled."""
-        try:
-            return lowered.compile()
-        except jax.errors.JaxRuntimeError as error:
-            if "PTX" not in str(error):
-                raise
+    def _needed(self, phase: Phase, error: Exception) -> int:
+        """Bytes of a phase that the compiler refused because a chip has too few."""
+        if "PTX" in str(error):
             raise OptionError(
                 f"phase {phase.name!r} cannot be compiled for {self.chip.name} without the "
                 f"assembler ptxas of CUDA; required is its package, {CUDA_WHEELS}"
             ) from error
+        found = TOO_LARGE.search(str(error))
+        if not found:
+            raise error
+        return round(float(found[1]) * UNITS[found[2]])
 
     def _work(self, compiled: Any, program: Program) -> tuple[float, float]:
         """FLOPs, and bytes read and written."""
@@ -166,7 +150,7 @@ class Compiler:
 
     def _cost(self, phase: Phase, lowered: Any, *, held: int, count: int) -> Cost:
         start = time.perf_counter()
-        compiled = self._compiled(phase, lowered)
+        compiled = lowered.compile()
         seconds = time.perf_counter() - start
         print(f"{phase.name}: compiled in {seconds:.0f} s", file=sys.stderr, flush=True)
         program, memory = parse(compiled.as_text()), compiled.memory_analysis()
@@ -195,40 +179,12 @@ def largest_batch(few: Cost, many: Cost, chip: Chip) -> int:
     return max(int(few.batch + (chip.memory - few.peak) // slope), 0)
 
 
-def step_seconds(costs: Iterable[Cost], chip: Chip) -> float:
-    """Least seconds of a step in the long run, phases weighted by how often they run."""
-    return sum(cost.bound(chip)[1] / cost.interval for cost in costs if cost.steady)
-
-
-HEADER = ("phase", "every", "held GiB", "temp GiB", "TFLOP", "passes", "GB moved", "exchanged",
-          "compute ms", "memory ms", "links ms", "bound by", "compiled in s")  # fmt: skip
-
-
-def _row(cost: Cost, chip: Chip) -> tuple[str, ...]:
-    """A phase as text, under `HEADER`."""
-    times = cost.times(chip)
-    exchanged = ", ".join(
-        f"{number} {kind} {size / 1e6:.0f} MB" for kind, (number, size) in cost.exchanged.items()
-    )
-    return (
-        cost.name,
-        str(cost.interval),
-        f"{cost.held / GIB:.2f}",
-        f"{cost.temp / GIB:.2f}",
-        f"{cost.flops / 1e12:.2f}",
-        f"{cost.passes:.1f}",
-        f"{cost.accessed / 1e9:.1f}",
-        exchanged or "none",
-        *(f"{1e3 * times[name]:.1f}" for name in ("compute", "memory", "links")),
-        cost.bound(chip)[0],
-        f"{cost.compile_s:.0f}",
-    )
-
-
-def _table(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as a Markdown table, the first one its heads."""
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * len(HEADER), *lines[1:]])
+def _fitting(compiler: Compiler, few: Cost) -> int:
+    """The largest batch of a chip, for which a phase is compiled once more."""
+    twice, refused = compiler.costs(2 * few.batch, [few.name])
+    temp = refused[few.name] if refused else twice[0].temp
+    many = dataclasses.replace(few, batch=2 * few.batch, temp=temp)
+    return largest_batch(few, many, compiler.chip)
 
 
 @dataclass(frozen=True)
@@ -238,44 +194,81 @@ class Options:
     target: str = "v5e:16x16"
     count: int = 0  # Pictures on each chip; 0 for the recipe's share.
     precision: str = ""  # In place of the recipe's; "" for that.
+    level: str = "O1"  # Of XLA's optimisation.
     fit: bool = True  # Whether the hungriest phase is compiled twice, for the largest batch.
 
 
-def report(path: pathlib.Path, options: Options) -> str:
-    """A section of Markdown on one recipe."""
+def _versions(chip: Chip) -> dict[str, str]:
+    """Versions of JAX and of the compiler."""
+    names = ("jax", "jax-cuda13-plugin" if chip in GPUS else "libtpu")
+    return {name: version(name) for name in names}
+
+
+def _question(recipe: Recipe, options: Options, *, chips: int) -> Question:
+    """What is asked of the compiler."""
+    return Question(
+        recipe=recipe.name,
+        digest=digest(recipe),
+        precision=recipe.precision,
+        target=options.target,
+        chips=chips,
+        batch=options.count or batch_per_chip(recipe, chips),
+        level=options.level,
+        versions=_versions(chip_of(options.target)),
+    )
+
+
+def compile_recipe(path: str, options: Options, known: Results) -> Iterator[Result]:
+    """What a recipe costs; what is known already is not compiled again.
+
+    Args:
+        path: A recipe as `load_recipe` takes it.
+        options: For which chips, and how.
+        known: Results so far.
+
+    Returns:
+        Iterator over the result, and over the same with the largest batch if that is asked too.
+
+    Raises:
+        OptionError: If there is no such recipe or target, or a package is missing.
+    """
     recipe, chip = load_recipe(path), chip_of(options.target)
     if options.precision:
         recipe = dataclasses.replace(recipe, precision=options.precision)
     mesh = open_pod(options.target)
-    count = options.count or batch_per_chip(recipe, mesh.size)
-    compiler = Compiler(recipe, mesh, chip)
-    costs = compiler.costs(count)
-    rate = count * mesh.size / step_seconds(costs, chip)
-    lines = [
-        f"## {recipe.name}, {recipe.precision}, {count} a chip of {options.target}\n",
-        _table([HEADER, *(_row(cost, chip) for cost in costs)]),
-        f"\nAt the peaks: {rate:,.0f} pictures a second, {rate / mesh.size:.1f} a chip.",
-    ]
-    hungriest = max(costs, key=lambda cost: cost.temp)
-    fits = "fits" if hungriest.peak <= chip.memory else "does not fit"
-    lines.append(
-        f"Peak memory {hungriest.peak / GIB:.2f} GiB in {hungriest.name}: {fits} "
-        f"{chip.memory / GIB:.1f} GiB."
-    )
-    if options.fit:
-        twice = compiler.costs(2 * count, [hungriest.name])[0]
-        most = largest_batch(hungriest, twice, chip)
-        lines.append(f"Largest batch a chip, on a line through {count} and {2 * count}: {most}.")
-    if chip in GPUS:
-        lines.append(GPU_NOTE)
-    return "\n".join(lines)
+    asked = _question(recipe, options, chips=mesh.size)
+    compiler, result = Compiler(recipe, mesh, chip), known.get(asked.place)
+    if result is None or result.question != asked:
+        costs, refused = compiler.costs(asked.batch)
+        result = Result(asked, tuple(costs), refused)
+    yield result
+    if options.fit and result.largest is None and not result.refused:
+        yield dataclasses.replace(result, largest=_fitting(compiler, result.hungriest))
+
+
+def save(path: pathlib.Path, results: Results) -> None:
+    """Adds results to a page, and to the file beside it that the page is made of.
+
+    What others have added meanwhile stays.
+    """
+    kept = path.with_suffix(".json")
+    together = read_results(kept) | results
+    write_results(kept, together)
+    path.write_text(page(together))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.pods", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.pods",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", type=pathlib.Path, help="a recipe, configs/NAME.py")
+    what.add_argument("--config", help="a recipe, configs/NAME.py or configs/NAME.py:VARIANT")
     what.add_argument("--all", action="store_true", help="all recipes of published size")
+    what.add_argument(
+        "--join", nargs="+", type=pathlib.Path, metavar="JSON", help="results of other runs"
+    )
     parser.add_argument(
         "--target", "--topology", default="v5e:16x16", help="such as v5e:16x16 or cuda-h100x8"
     )
@@ -285,8 +278,38 @@ def _parser() -> argparse.ArgumentParser:
         "--level", choices=("O0", "O1", "O2", "O3"), default="O1", help="of XLA's optimisation"
     )
     parser.add_argument("--no-fit", action="store_true", help="leaves out the largest batch")
-    parser.add_argument("--out", type=pathlib.Path, help="file to write besides")
+    parser.add_argument("--again", action="store_true", help="compiles what is known too")
+    parser.add_argument("--out", type=pathlib.Path, help="page to add to, with JSON beside it")
     return parser
+
+
+def _paths(parsed: argparse.Namespace) -> list[str]:
+    """The recipes that are asked for."""
+    if parsed.config:
+        return [parsed.config]
+    found = sorted(CONFIGS.glob("*.py")) if parsed.all else []
+    return [str(path) for path in found if not path.name.startswith(("faces64", "eval_"))]
+
+
+def _run(parsed: argparse.Namespace) -> None:
+    """Compiles what is asked and not known, and writes after each recipe."""
+    options = Options(
+        target=parsed.target,
+        count=parsed.batch_per_chip,
+        precision=parsed.precision,
+        level=parsed.level,
+        fit=not parsed.no_fit,
+    )
+    known = read_results(parsed.out.with_suffix(".json")) if parsed.out else {}
+    for path in parsed.join or ():
+        known |= read_results(path)
+    if parsed.join and parsed.out:
+        save(parsed.out, known)
+    for path in _paths(parsed):
+        for result in compile_recipe(path, options, {} if parsed.again else known):
+            if parsed.out:
+                save(parsed.out, {result.question.place: result})
+            print(section(result), flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -294,24 +317,8 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_args(arguments)
     jax.config.update("jax_platforms", "cpu")
     jax.config.update("jax_optimization_level", parsed.level)
-    paths = [parsed.config]
-    if parsed.all:
-        paths = sorted(
-            p for p in CONFIGS.glob("*.py") if not p.name.startswith(("faces64", "eval_"))
-        )
-    options = Options(
-        target=parsed.target,
-        count=parsed.batch_per_chip,
-        precision=parsed.precision,
-        fit=not parsed.no_fit,
-    )
-    sections = []
     try:
-        for path in paths:
-            sections.append(report(path, options))
-            print(sections[-1], flush=True)
-            if parsed.out:
-                parsed.out.write_text("\n\n".join(sections) + "\n")
+        _run(parsed)
     except SfeError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

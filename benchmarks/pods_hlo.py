@@ -1,6 +1,7 @@
 """Reads an optimised XLA program as text: what chips send, multiply and move.
 
-An operation inside a loop counts once.
+An operation inside a loop counts once; the traffic of a loop counts as often as it turns, where the
+compiler wrote that down.
 """
 
 import math
@@ -25,6 +26,7 @@ _HEAD = re.compile(r"^(ENTRY )?(%[\w.-]+) \(.*\{$")
 _INSTRUCTION = re.compile(r"^\s*(?:ROOT )?(%[\w.-]+) = (.+?) ([a-z][\w-]*)\((.*)$")
 _ARRAY = re.compile(r"\b([a-z]+\d+|pred)\[([\d,]*)\]")
 _NAME = re.compile(r"%[\w.-]+")
+_TURNS = re.compile(r'"known_trip_count":\{"n":"(\d+)"')
 
 Sized = tuple[str, tuple[int, ...]]
 """Type of the numbers of an array, and its shape."""
@@ -196,15 +198,23 @@ class Traffic:
             for name in each.operands:
                 self.users.setdefault(name, []).append(each)
 
-    def _kernels(self, computation: str) -> Iterator[Instruction]:
-        """Lines that run by themselves."""
+    def kernels(self, computation: str = "") -> Iterator[tuple[Instruction, int]]:
+        """Lines that run by themselves, and how often."""
         for each in self.lines[computation]:
             if each.operation in ("while", "conditional", "call"):
+                turns = _TURNS.search(each.rest) if each.operation == "while" else None
                 for name in each.calls:
                     if name in self.lines:
-                        yield from self._kernels(name)
+                        for kernel, times in self.kernels(name):
+                            yield kernel, times * int(turns[1] if turns else 1)
             if each.operation not in NO_TRAFFIC and not each.operation.endswith("-done"):
-                yield each
+                yield each, 1
+
+    def inside(self, kernel: Instruction) -> list[Instruction]:
+        """Lines of a fusion; none of another kernel."""
+        if kernel.operation != "fusion":
+            return []
+        return [line for name in kernel.calls for line in self.lines.get(name, ())]
 
     def _pieces(self, name: str) -> int:
         """Bytes read of a value inside a fusion."""
@@ -212,6 +222,8 @@ class Traffic:
         for user in self.users.get(name, ()):
             if user.operation == "bitcast":
                 total += self._pieces(user.name)
+            elif user.operation == "dynamic-update-slice" and user.operands[0] == name:
+                continue  # Written in place.
             elif user.operation in ("slice", "dynamic-slice", "gather"):
                 total += user.size
             else:
@@ -220,11 +232,23 @@ class Traffic:
 
     def _reads(self, kernel: Instruction) -> int:
         """Bytes that a kernel reads."""
-        if kernel.operation == "fusion":
-            inside = [line for name in kernel.calls for line in self.lines.get(name, ())]
+        if inside := self.inside(kernel):
             return sum(self._pieces(each.name) for each in inside if each.operation == "parameter")
         return sum(self.program[name].size for name in kernel.operands)
 
+    def _writes(self, kernel: Instruction) -> int:
+        """Bytes that a kernel writes."""
+        last = (self.inside(kernel) or [kernel])[-1]
+        while last.operation == "bitcast":
+            last = self.program[last.operands[0]]
+        if last.operation == "dynamic-update-slice":
+            return self.program[last.operands[1]].size
+        return kernel.size
+
+    def moved(self, kernel: Instruction) -> int:
+        """Bytes that a kernel reads and writes."""
+        return self._writes(kernel) + self._reads(kernel)
+
     def total(self) -> int:
         """Bytes of all kernels."""
-        return sum(kernel.size + self._reads(kernel) for kernel in self._kernels(""))
+        return sum(times * self.moved(kernel) for kernel, times in self.kernels())

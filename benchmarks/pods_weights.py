@@ -32,18 +32,19 @@ JUDGES = ("arcface", "iresnet", "moco", "lpips_alex", "lpips_vgg")
 
 
 def load_recipe(path: str | pathlib.Path) -> Recipe:
-    """The recipe of a file of `configs/`.
+    """The recipe of a file of `configs/`, or with `:VARIANT` behind it one of its variants.
 
     Raises:
-        OptionError: If there is no such file.
+        OptionError: If there is no such file, or it has no such variant.
     """
-    path = pathlib.Path(path)
+    name, _, variant = str(path).partition(":")
+    path = pathlib.Path(name)
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise OptionError(f"recipe {path} does not exist; required is a file of {CONFIGS}")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.get_config()
+    return module.get_config(*filter(None, [variant]))
 
 
 def _games(resolution: int) -> Bundle:

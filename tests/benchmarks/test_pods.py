@@ -5,14 +5,27 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
+from unittest import mock
 
+import jax
 import pytest
 
-from benchmarks.pods import Cost, batch_per_chip, largest_batch, main, step_seconds
+from benchmarks.pods import Compiler, batch_per_chip, largest_batch, main
 from benchmarks.pods_chips import Chip, chip_of
+from benchmarks.pods_page import page, section
+from benchmarks.pods_results import (
+    Cost,
+    Question,
+    Result,
+    read_results,
+    step_seconds,
+    write_results,
+)
 from benchmarks.pods_targets import open_pod
 from benchmarks.pods_weights import CONFIGS, load_recipe
-from sfe_jax.core.errors import OptionError
+from sfe_jax.core.errors import FileFormatError, OptionError
+from sfe_jax.parallel.mesh import make_mesh
 
 CHIP = Chip("toy", flops=100.0, memory=1000.0, bandwidth=10.0, link=1.0, passes={})
 
@@ -96,6 +109,143 @@ def test_target_has_two_spellings(option, capsys):
 def test_missing_recipe_is_refused_in_one_line(capsys):
     assert main(["--config=configs/none.py"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+RESULT = Result(
+    Question("toy", "0", "float32", "v5e:2x2", 4, 2, "O1", {"jax": "1"}), (COST,), {}, 7
+)
+
+
+def test_results_are_read_as_they_were_written(tmp_path):
+    results = {RESULT.question.place: RESULT}
+    write_results(tmp_path / "PODS.json", results)
+    assert read_results(tmp_path / "PODS.json") == results
+
+
+def test_file_without_results_is_refused(tmp_path):
+    (tmp_path / "PODS.json").write_text('{"a": 1}')
+    with pytest.raises(FileFormatError, match="hold results"):
+        read_results(tmp_path / "PODS.json")
+
+
+def test_page_says_what_bounds_most_of_a_step():
+    slow = replace(COST, name="slow", interval=1, accessed=1e12)
+    result = replace(RESULT, costs=(COST, slow))
+    assert "| memory (100 %) |" in page({result.question.place: result})
+
+
+def test_page_says_what_a_phase_needs_that_does_not_fit():
+    result = replace(RESULT, refused={"wide": 20 * 2**30})
+    assert "wide does not fit: besides what is held it needs 20.00 GiB" in section(result)
+
+
+class _Refusing:
+    """A program that the compiler refuses."""
+
+    def __init__(self, message):
+        self.message = message
+
+    def compile(self):
+        raise jax.errors.JaxRuntimeError(self.message)
+
+
+def _refused(message):
+    """What a compiler makes of the message with which a phase is refused."""
+    phase = SimpleNamespace(name="wide", interval=1, stop=None)
+    programs = SimpleNamespace(
+        abstract={}, places={}, frozen_places={}, method=SimpleNamespace(frozen={}, phases=[phase]),
+        lower=lambda batch: {"wide": _Refusing(message)},
+    )  # fmt: skip
+    compiler = Compiler(load_recipe(CONFIGS / "faces64_gan.py"), make_mesh(), CHIP)
+    with mock.patch.object(Compiler, "_programs", return_value=programs):
+        return compiler.costs(1)
+
+
+def test_phase_that_is_too_large_is_kept_with_what_it_needs():
+    said = "required for HLO temporaries (1.5K) exceeds available HBM (1K)."
+    assert _refused(said) == ([], {"wide": 1536})
+
+
+def test_other_failures_of_the_compiler_are_not_hidden():
+    with pytest.raises(jax.errors.JaxRuntimeError, match="broken"):
+        _refused("broken")
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """Batches that were compiled, each in no time, for four chips that need no compiler."""
+    counts = []
+
+    def costs(self, count, names=()):
+        counts.append(count)
+        return [replace(COST, batch=count, temp=100 * count)], {}
+
+    mesh = make_mesh(devices=jax.devices()[:4])
+    monkeypatch.setattr(Compiler, "costs", costs)
+    monkeypatch.setattr("benchmarks.pods.open_pod", lambda target: mesh)
+    monkeypatch.setattr("benchmarks.pods.version", lambda name: "1")
+    return counts
+
+
+def _pods(folder, *options):
+    arguments = ["--config=configs/ffhq1024_stylegan3.py", "--target=v5e:2x2", *options]
+    assert main([*arguments, f"--out={folder / 'PODS.md'}"]) == 0
+
+
+def test_what_is_known_is_not_compiled_again(compiled, tmp_path):
+    _pods(tmp_path)
+    _pods(tmp_path)
+    assert compiled == [8, 16]
+
+
+def test_what_is_known_is_compiled_again_when_asked(compiled, tmp_path):
+    _pods(tmp_path, "--no-fit")
+    _pods(tmp_path, "--no-fit", "--again")
+    assert compiled == [8, 8]
+
+
+def test_another_level_is_compiled(compiled, tmp_path):
+    _pods(tmp_path, "--no-fit")
+    _pods(tmp_path, "--no-fit", "--level=O0")
+    assert compiled == [8, 8]
+
+
+def test_largest_batch_is_added_to_what_is_known(compiled, tmp_path):
+    _pods(tmp_path, "--no-fit")
+    _pods(tmp_path)
+    assert compiled == [8, 16]
+
+
+def test_page_keeps_other_recipes_results(compiled, tmp_path):
+    _pods(tmp_path)
+    _pods(tmp_path, "--config=configs/ffhq1024_stylegan3.py:r")
+    text = (tmp_path / "PODS.md").read_text()
+    assert "## ffhq1024_stylegan3, " in text
+    assert "## ffhq1024_stylegan3_r, " in text
+
+
+def test_results_that_others_add_meanwhile_stay(compiled, tmp_path, monkeypatch):
+    added = {RESULT.question.place: RESULT}
+    monkeypatch.setattr(Compiler, "costs", _adding(Compiler.costs, tmp_path / "PODS.json", added))
+    _pods(tmp_path, "--no-fit")
+    assert RESULT.question.place in read_results(tmp_path / "PODS.json")
+
+
+def _adding(costs, path, results):
+    """`costs`, while another process writes its results."""
+
+    def and_others(*given):
+        write_results(path, results)
+        return costs(*given)
+
+    return and_others
+
+
+def test_results_of_other_runs_are_joined(compiled, tmp_path):
+    _pods(tmp_path)
+    joined = tmp_path / "JOINED.md"
+    assert main(["--join", str(tmp_path / "PODS.json"), f"--out={joined}"]) == 0
+    assert joined.read_text() == (tmp_path / "PODS.md").read_text()
 
 
 def _needs(package):

@@ -1,0 +1,208 @@
+"""Measures speed on this machine's device, and writes a report: JSON, a page, plots.
+
+    python -m benchmarks                          everything; about a quarter of an hour on a CPU
+    python -m benchmarks operations --quick       a first look, within a minute
+    python -m benchmarks networks --repeats 15    more turns, narrower ranges
+    python -m benchmarks --compare OLD.json       measures, then prints what changed since
+    python -m benchmarks --compare OLD.json NEW.json    only prints what changed between two
+
+Sections:
+    operations  each operation of StyleGAN alone, in every form that runs here
+    networks    whole networks: forward, gradients, training step, the SFE edit
+    compiled    what the compiler makes of them for TPUs and GPUs that are not here
+    input       pictures per second of the input pipeline
+    scaling     one to many devices and processes
+
+Forms that need what is not here (PyTorch, a GPU, a checkout of NVIDIA's code) are named with the
+reason and left out. A form with a wrong result is not timed. The report holds all sections that
+were ever measured on a device; measuring one again replaces it alone. Quick reports have a file of
+their own. Medians and ranges; a change counts only beyond them.
+"""
+
+import argparse
+import importlib
+import os
+import pathlib
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+MODULES = {
+    "operations": "benchmarks.operations",
+    "networks": "benchmarks.networks",
+    "compiled": "benchmarks.deviceless",
+    "input": "benchmarks.input_pipeline",
+    "scaling": "benchmarks.scaling",
+}
+"""Module of a section, which has a function `section` of `rows.Options`."""
+
+RESULTS = pathlib.Path(__file__).parent / "results"
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Options of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(MODULES)}; default all")
+    add("--quick", action="store_true", help="tiny shapes, for a first look")
+    add("--repeats", type=int, metavar="N", help="timed runs of each form; default 7, quick 3")
+    add(
+        "--originals",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="checkout of stylegan2-ada-pytorch or stylegan3, whose CUDA kernels then compete",
+    )
+    add("--compare", nargs="+", type=pathlib.Path, metavar="JSON", help="see above")
+    add(
+        "-o", "--out", type=pathlib.Path, default=RESULTS, metavar="DIR", help="default %(default)s"
+    )
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.sections if name not in MODULES]:
+        parser.error(f"section {unknown[0]!r} is unknown; choose of {', '.join(MODULES)}")
+    if options.compare and len(options.compare) > 2:
+        parser.error("--compare takes one report or two")
+    if options.repeats is not None and options.repeats < 1:
+        parser.error(f"--repeats is {options.repeats}; required is at least 1")
+    return options
+
+
+def device_name() -> str:
+    """What this machine computes on."""
+    import jax
+
+    from benchmarks.measuring import processor_name
+
+    device = jax.devices()[0]
+    return processor_name() if device.platform == "cpu" else device.device_kind
+
+
+def surroundings(options: Any) -> dict[str, Any]:
+    """What the figures of a section depend on."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    import jax
+
+    from benchmarks.measuring import processors
+    from benchmarks.report import PEAK
+
+    where = {
+        "device": device_name(),
+        "processors": processors(),
+        "repeats": options.repeats,
+        "quick": options.quick,
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+    }
+    for package in ("torch", "libtpu", "jax-cuda13-plugin"):
+        try:
+            where[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    statistics = jax.devices()[0].memory_stats() or {}
+    if peak := statistics.get("peak_bytes_in_use"):
+        where[PEAK] = f"{peak / 2**20:.0f} MiB"
+    return where
+
+
+def measure(name: str, options: Any) -> Any:
+    """A section, measured; one that cannot be says why, and those after it go on."""
+    from benchmarks.report import Measured
+    from benchmarks.rows import Section
+    from sfe_jax.core.errors import SfeError
+
+    print(f"== {name}", file=sys.stderr, flush=True)
+    try:
+        section = importlib.import_module(MODULES[name]).section(options)
+    except ModuleNotFoundError as error:
+        if error.name != MODULES[name]:
+            raise
+        section = Section(name.capitalize(), f"`{MODULES[name]}` does not exist.", ())
+    except SfeError as error:
+        section = Section(name.capitalize(), f"Not measured: {error}.", ())
+    return Measured(section, surroundings(options))
+
+
+def write(report: Any, folder: pathlib.Path, name: str, device: str) -> None:
+    """Writes JSON, page and plots of a report."""
+    from benchmarks.plots import draw
+    from benchmarks.report import page, to_json
+
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, list[str]] = {}
+    for section, each in report.items():
+        for key, picture in draw(section, each.section).items():
+            file = f"{name}-{key}.png"
+            picture.save(folder / file, optimize=True)
+            files.setdefault(section, []).append(file)
+    (folder / f"{name}.md").write_text(page(report, device, files))
+    (folder / f"{name}.json").write_text(to_json(report))
+
+
+def file_name(device: str, *, quick: bool) -> str:
+    """Name of a device's report, without what kind of file it is."""
+    return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-") + ("-quick" if quick else "")
+
+
+def print_changes(before: Any, after: Any) -> None:
+    """Prints what differs between two reports."""
+    from benchmarks.report import changes
+
+    print("\n".join(changes(before, after)) or "Nothing changed beyond its spread.")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measures what was asked for, and writes the report after each section.
+
+    Raises:
+        SfeError: If an option or a file cannot be used.
+    """
+    from benchmarks.report import read
+    from benchmarks.rows import Options
+
+    given = [read(path) for path in options.compare or ()]
+    if len(given) == 2:
+        print_changes(*given)
+        return
+    device = device_name()
+    name = file_name(device, quick=options.quick)
+    known = options.out / f"{name}.json"
+    report = read(known) if known.exists() else {}
+    fresh = {}
+    with tempfile.TemporaryDirectory() as workdir:
+        repeats = options.repeats or (3 if options.quick else 7)
+        how = Options(repeats, options.quick, options.originals, pathlib.Path(workdir))
+        for section in options.sections or MODULES:
+            fresh[section] = measure(section, how)
+            found = {**report, **fresh}
+            report = {name: found[name] for name in MODULES if name in found}
+            write(report, options.out, name, device)
+    print(f"Written: {options.out / name}.md, .json and plots")
+    for before in given:
+        print_changes(before, fresh)
+
+
+def main() -> None:
+    """Measures, or compares."""
+    options = parse()
+    # What else computes on a GPU needs memory too, and JAX would take three quarters of it.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    from sfe_jax.cli.console import fail
+    from sfe_jax.core.errors import SfeError
+    from sfe_jax.core.memory import keep_freed_memory
+
+    keep_freed_memory()
+    try:
+        run(options)
+    except SfeError as error:
+        sys.exit(fail(str(error)))
+
+
+if __name__ == "__main__":
+    main()
