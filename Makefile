@@ -88,8 +88,8 @@ golden: $(VENV)/installed ## Parity with the originals, on the reference vectors
 	$(BIN)/python -m tests.golden $(SHARED)/golden
 	$(BIN)/python -m tests.golden --checkpoints $(SHARED)/checkpoints
 
-bench: $(VENV)/installed ## Times the full-size edit and states the distance to the FLOP floor.
-	$(BIN)/python -m benchmarks.sfe_edit
+bench: $(VENV)/installed ## Measures speed on this device; writes benchmarks/results.
+	$(BIN)/python -m benchmarks
 
 format: $(VENV)/installed ## Formats the code and mends what ruff can.
 	$(BIN)/ruff format $(CHECKED)

@@ -5,6 +5,7 @@ Source: StyleGAN2 (arXiv:1912.04958), section 2.2 and appendix B.
 
 # pyright: reportMissingImports=false
 
+import functools
 import math
 from collections.abc import Mapping as MappingType
 from typing import NamedTuple
@@ -35,6 +36,13 @@ class EqualLinear(nn.Module):
         return F.leaky_relu(y, 0.2) * math.sqrt(2) if self.activate else y
 
 
+@functools.cache
+def binomial_filter(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """The filter of every resampling, [4, 4], sum 1; made once for a device and a type."""
+    taps = torch.tensor(TAPS, dtype=dtype, device=device)
+    return torch.outer(taps, taps) / taps.sum() ** 2
+
+
 def low_pass(x: Tensor, *, up: int = 1, padding: tuple[int, int], gain: float = 1.0) -> Tensor:
     """Inserts zeros, pads and filters: the upfirdn2d of the papers, as a depthwise convolution.
 
@@ -53,8 +61,7 @@ def low_pass(x: Tensor, *, up: int = 1, padding: tuple[int, int], gain: float = 
         x = F.pad(x, (0, up - 1, 0, 0, 0, up - 1))
         x = x.reshape(n, channels, height * up, width * up)
     x = F.pad(x, (*padding, *padding))
-    taps = torch.tensor(TAPS, dtype=x.dtype)
-    f = torch.outer(taps, taps) * (gain / taps.sum() ** 2)
+    f = binomial_filter(x.device, x.dtype) * gain
     return F.conv2d(x, f.expand(channels, 1, -1, -1), groups=channels)
 
 
