@@ -28,6 +28,7 @@ from sfe_jax.models.mapping import Mapping
 from sfe_jax.nn.equalized import EqualizedConv, EqualizedDense, activate
 from sfe_jax.ops.convolution import RESAMPLE_FILTER, convolve, upsample_convolve
 from sfe_jax.ops.modulated_conv import modulated_conv
+from sfe_jax.ops.packing import elementwise
 from sfe_jax.ops.upfirdn2d import upsample2d
 
 NoiseMode = Literal["const", "random", "none"]
@@ -113,7 +114,7 @@ class StyledConv(nn.Module):
         y = modulated_conv(x, self.kernel, style, convolution=convolution)
         if self.use_noise and noise_mode != "none":
             noise = self.noise_strength * self._noise(x.shape[0], noise_mode)
-            y = y + noise.astype(y.dtype)
+            y = elementwise(jnp.add, y, noise.astype(y.dtype))
         return activate(y, self.bias.astype(y.dtype), "lrelu", gain, self.clamp)
 
 

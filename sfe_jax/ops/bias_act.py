@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import OptionError
 from sfe_jax.core.types import Array
+from sfe_jax.ops.packing import elementwise
 
 
 class Activation(NamedTuple):
@@ -82,10 +83,14 @@ def bias_act(
     """
     chosen = _choose(activation, alpha)
     gain = chosen.gain if gain is None else gain
-    if bias is not None:
-        check_shape("bias", bias.shape, x.shape[-1:])
-        x = x + bias.reshape((1,) * (x.ndim - 1) + (-1,))
-    x = chosen.function(x, chosen.alpha)
-    if gain != 1.0:
-        x = x * gain
-    return x if clamp is None else jnp.clip(x, -clamp, clamp)
+
+    def finish(x: Array, *bias: Array) -> Array:
+        x = chosen.function(sum(bias, start=x), chosen.alpha)
+        if gain != 1.0:
+            x = x * gain
+        return x if clamp is None else jnp.clip(x, -clamp, clamp)
+
+    if bias is None:
+        return elementwise(finish, x)
+    check_shape("bias", bias.shape, x.shape[-1:])
+    return elementwise(finish, x, bias.reshape((1,) * (x.ndim - 1) + (-1,)))

@@ -16,6 +16,7 @@ from jax import lax
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.types import Array
 from sfe_jax.ops.convolution import convolve
+from sfe_jax.ops.packing import elementwise
 
 DEMODULATION_EPSILON = 1e-8
 """Added to the sum of squared weights; stylegan2-ada-pytorch modulated_conv2d."""
@@ -97,11 +98,11 @@ def modulated_conv(
     if _kernel_is_smaller(x, kernel):  # A tenth of the time of the layers from 128x128 on, on CPU.
         modulated = modulate_kernel(kernel, styles[0], demodulate=demodulate)
         return convolution(x, modulated.astype(x.dtype))
-    x = x * styles[:, None, None, :].astype(x.dtype)
+    x = elementwise(jnp.multiply, x, styles[:, None, None, :].astype(x.dtype))
     y = convolution(x, kernel.astype(x.dtype))
-    if demodulate:
-        y = y * demodulation(kernel, styles)[:, None, None, :].astype(y.dtype)
-    return y
+    if not demodulate:
+        return y
+    return elementwise(jnp.multiply, y, demodulation(kernel, styles)[:, None, None].astype(y.dtype))
 
 
 def modulate_weights(

@@ -21,10 +21,17 @@ from jax import lax
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
+from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
+from sfe_jax.ops.packing import is_picture
 
 SEPARABLE_TAPS = 8
 """From this many taps on, `setup_filter` leaves a one-dimensional filter as it is."""
+
+AT_ONCE = 16
+"""Most taps of a filter that GPUs and TPUs apply to both axes at once: XLA sums sixteen shifted
+maps as it reads them, where one axis after the other costs a map between. On an H100 that is 5.4 GB
+against 6.5 for the last block of the generator at 1024, 8 pictures in bfloat16."""
 
 # Three roundings of float32 lie between an outer product and its rebuilding from row and column.
 _RANK_ONE_TOLERANCE = 4 * np.finfo(np.float32).eps
@@ -220,6 +227,46 @@ def _along_columns(x: Array, f: np.ndarray, axis: _Axis) -> Array:
     return _in_halves(lambda half: _correlate(half, f[None], _same(half.shape[1]), axis), x, 1)
 
 
+def _one_by_one(
+    x: Array, *, column: np.ndarray, row: np.ndarray, rows: _Axis, columns: _Axis
+) -> Array:
+    """Resamples along one axis after the other."""
+    if rows.size < x.shape[1]:  # Shrink along the memory's slowest axis first.
+        return _along_columns(_along_rows(x, column, rows), row, columns)
+    return _along_rows(_along_columns(x, row, columns), column, rows)
+
+
+def sums_at_once(taps: int) -> bool:
+    """Whether GPUs and TPUs apply a separable filter of so many taps to both axes at once."""
+    return taps <= AT_ONCE
+
+
+def _band(f: np.ndarray, axis: _Axis, *, length: int, dtype: jnp.dtype) -> Array:
+    """The matrix [length, axis.size] that resamples an axis."""
+    phases = len(axis.phases)
+    read, written = (lax.broadcasted_iota(jnp.int32, (length, axis.size), i) for i in (0, 1))
+    band = jnp.zeros((length, axis.size), dtype)
+    for phase, terms in enumerate(axis.phases):
+        for term in terms:
+            place = (written // phases + term.shift) * axis.stride + term.part
+            here = (written % phases == phase) & (read == place)
+            band = jnp.where(here, jnp.asarray(f[term.tap], dtype), band)
+    return band
+
+
+def _banded(x: Array, *, column: np.ndarray, row: np.ndarray, rows: _Axis, columns: _Axis) -> Array:
+    """Resamples a picture by a band matrix along either axis.
+
+    A TPU reads and writes three colours at 1024 so in 0.2 GB for 8 pictures, and in 1.5 by shifted
+    sums, whose phases it can only interleave by way of memory.
+    """
+    across = _band(row, columns, length=x.shape[2], dtype=x.dtype)
+    down = _band(column, rows, length=x.shape[1], dtype=x.dtype)
+    precision = product_precision(x.dtype)
+    x = jnp.einsum("nyxc,xw->ncyw", x, across, precision=precision)
+    return jnp.einsum("ncyw,yh->nhwc", x, down, precision=precision)
+
+
 def upfirdn2d(
     x: Array,
     f: np.ndarray | None,
@@ -270,9 +317,16 @@ def upfirdn2d(
     if factors is None:
         return _correlate(x, f * gain, rows, columns)
     column, row = factors[0] * gain, factors[1]
-    if rows.size < x.shape[1]:  # Shrink along the memory's slowest axis first.
-        return _along_columns(_along_rows(x, column, rows), row, columns)
-    return _along_rows(_along_columns(x, row, columns), column, rows)
+    axes = {"rows": rows, "columns": columns}
+    elsewhere = separable = functools.partial(_one_by_one, column=column, row=row, **axes)
+    if sums_at_once(height * width):
+        elsewhere = functools.partial(_correlate, f=np.outer(column, row), **axes)
+    tpu = elsewhere
+    if is_picture(x.shape):
+        tpu = functools.partial(_banded, column=column, row=row, **axes)
+    if tpu is separable:
+        return separable(x)
+    return lax.platform_dependent(x, cpu=separable, tpu=tpu, default=elsewhere)
 
 
 def filter2d(

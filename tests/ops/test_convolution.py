@@ -23,6 +23,7 @@ from sfe_jax.ops.convolution import (
     winograd_convolve,
 )
 from tests.compiling import jit
+from tests.lowering import lowered
 from tests.reference import convolution as reference
 
 
@@ -125,6 +126,43 @@ def test_platform_selects_form_by_shape(form):
     text = str(jax.make_jaxpr(convolve)(*(draw(*shape) for shape in SELECTED[form])))
     products = {"patches": 1, "pointwise": 1, "direct": 0, "winograd": 16}
     assert text.count("dot_general[") == products[form]
+
+
+BY_PLATFORM = {
+    "packed": (convolve, (3, 3, 32, 16), {"tpu": "3x3x128x64", "cuda": "3x3x32x16"}),
+    "wide": (convolve, (3, 3, 32, 128), {"tpu": "3x3x32x128", "cuda": "3x3x32x128"}),
+    "up": (upsample_convolve, (3, 3, 32, 16), {"tpu": "3x3x32x64", "cuda": "3x3x32x16"}),
+    "down": (downsample_convolve, (3, 3, 32, 16), {"tpu": "3x3x128x16", "cuda": "3x3x32x16"}),
+}
+"""Function, kernel, and the kernel of the convolution that a platform runs, for 64x64 pixels."""
+
+
+@pytest.mark.parametrize("platform", ["tpu", "cuda"])
+@pytest.mark.parametrize("name", BY_PLATFORM)
+def test_platform_runs_the_stated_kernel(name, platform):
+    function, shape, kernels = BY_PLATFORM[name]
+    x, kernel = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((1, 64, 64, 32), shape))
+    text = lowered(function, x, kernel, platform=platform)
+    (line,) = (line for line in text.splitlines() if "stablehlo.convolution" in line)
+    assert f"tensor<{kernels[platform]}xf32>" in line
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_upsampling_of_few_pixels_is_not_folded_on_tpu(size):
+    x, kernel = jnp.zeros((1, 4, 4, 32)), jnp.zeros((size, size, 32, 16))
+    text = lowered(upsample_convolve, x, kernel, platform="tpu")
+    assert f"tensor<{size}x{size}x32x16xf32>" in text
+    assert "tensor<3x3x32x64xf32>" not in text
+
+
+def test_colours_are_computed_as_planes_on_tpu():
+    x, kernel = jnp.zeros((1, 64, 64, 32)), jnp.zeros((1, 1, 32, 3))
+    assert "tensor<1x12x32x32xf32>" in lowered(convolve, x, kernel, platform="tpu")
+
+
+def test_picture_is_read_as_planes_on_tpu():
+    x, kernel = jnp.zeros((1, 64, 64, 3)), jnp.zeros((1, 1, 3, 32))
+    assert "tensor<1x12x32x32xf32>" in lowered(convolve, x, kernel, platform="tpu")
 
 
 def test_convolve_subsamples_outputs_of_stride_one():

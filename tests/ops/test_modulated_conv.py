@@ -1,5 +1,6 @@
 from functools import partial
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from sfe_jax.core.errors import ShapeError
 from sfe_jax.ops.convolution import convolve, downsample_convolve, upsample_convolve
 from sfe_jax.ops.modulated_conv import demodulation, modulate_weights, modulated_conv
 from tests.compiling import jit
+from tests.lowering import pretend
 from tests.reference import convolution as reference
 
 CONVOLUTIONS = {
@@ -104,3 +106,16 @@ def test_modulated_conv_refuses_single_channel_that_would_broadcast():
     _, kernel, styles = case()
     with pytest.raises(ShapeError, match="`x` has shape"):
         modulated_conv(jnp.zeros((3, 4, 4, 1)), kernel, styles)
+
+
+def test_slopes_of_thin_maps_as_on_tpu_equal_those_elsewhere(monkeypatch):
+    x, kernel, styles = draw(2, 64, 64, 16), draw(3, 3, 16, 12, seed=1), draw(2, 16, seed=2)
+
+    def loss(*arguments):
+        y = modulated_conv(*arguments, convolution=convolve)
+        return jnp.mean(jnp.sin(y))
+
+    plain = jit(jax.grad(loss, argnums=(0, 1, 2)))(x, kernel, styles)
+    pretend(monkeypatch, "tpu")
+    packed = jit(jax.grad(lambda *a: loss(*a), argnums=(0, 1, 2)))(x, kernel, styles)
+    jax.tree.map(partial(assert_near, tolerance=2e-5), packed, plain)

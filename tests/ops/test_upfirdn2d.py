@@ -7,6 +7,7 @@ import pytest
 
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.ops.upfirdn2d import downsample2d, filter2d, setup_filter, upfirdn2d, upsample2d
+from tests.lowering import lowered, pretend
 from tests.reference import upfirdn2d as reference
 
 F4 = setup_filter([1, 3, 3, 1])
@@ -58,6 +59,32 @@ def test_upfirdn2d_equals_definition(case):
     y = run(upfirdn2d, jnp.asarray(x), f, **options)
     expected = reference.upfirdn2d(x.astype(np.float64), as_matrix(f), **options)
     np.testing.assert_allclose(y, expected, atol=2e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("platform", "picture"), [("tpu", True), ("cuda", False)])
+def test_upfirdn2d_equals_definition_as_on(platform, picture, case, monkeypatch):
+    f, options = CASES[case]
+    x = image(2, 9, 7, 3)
+    pretend(monkeypatch, platform)
+    monkeypatch.setattr("sfe_jax.ops.upfirdn2d.is_picture", lambda shape: picture)
+    y = run(upfirdn2d, jnp.asarray(x), f, **options)
+    expected = reference.upfirdn2d(x.astype(np.float64), as_matrix(f), **options)
+    np.testing.assert_allclose(y, expected, atol=2e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("platform", "products"), [("tpu", 2), ("cuda", 0), ("cpu", 0)])
+def test_picture_is_resampled_by_products_on_tpu_alone(platform, products):
+    x = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    text = lowered(lambda x: upsample2d(x, F4), x, platform=platform)
+    assert text.count("stablehlo.dot_general") == products
+
+
+@pytest.mark.parametrize(("platform", "joints"), [("cpu", 2), ("cuda", 0)])
+def test_small_filter_goes_along_both_axes_at_once_on_gpus(platform, joints):
+    x = jax.ShapeDtypeStruct((1, 8, 8, 16), jnp.float32)
+    text = lowered(lambda x: filter2d(x, F4), x, platform=platform)
+    assert text.count("stablehlo.concatenate") == joints  # Of halves.
 
 
 def test_upfirdn2d_returns_filter_for_impulse():
