@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from sfe_jax.core.checks import check_shape
+from sfe_jax.core.precision import rounded_once
 from sfe_jax.core.types import Array
 from sfe_jax.ops.convolution import convolve
 from sfe_jax.ops.packing import elementwise
@@ -98,11 +99,12 @@ def modulated_conv(
     if _kernel_is_smaller(x, kernel):  # A tenth of the time of the layers from 128x128 on, on CPU.
         modulated = modulate_kernel(kernel, styles[0], demodulate=demodulate)
         return convolution(x, modulated.astype(x.dtype))
-    x = elementwise(jnp.multiply, x, styles[:, None, None, :].astype(x.dtype))
+    scale = rounded_once(jnp.multiply)
+    x = elementwise(scale, x, styles[:, None, None, :])
     y = convolution(x, kernel.astype(x.dtype))
     if not demodulate:
         return y
-    return elementwise(jnp.multiply, y, demodulation(kernel, styles)[:, None, None].astype(y.dtype))
+    return elementwise(scale, y, demodulation(kernel, styles)[:, None, None, :])
 
 
 def modulate_weights(

@@ -69,3 +69,9 @@ def test_bias_act_lists_choices_for_unknown_activation():
 def test_bias_act_raises_for_alpha_without_use():
     with pytest.raises(OptionError, match=r"`alpha` is 0\.1; relu has none"):
         bias_act(jnp.zeros(3), activation="relu", alpha=0.1)
+
+
+def test_slope_by_the_bias_of_a_large_bfloat16_map_is_the_sum_of_all():
+    x, bias = jnp.ones((4, 64, 64, 3), jnp.bfloat16), jnp.zeros(3, jnp.bfloat16)
+    slope = jax.grad(lambda bias: jnp.sum(bias_act(x, bias, activation="linear")))(bias)
+    np.testing.assert_array_equal(np.asarray(slope, np.float32), 4 * 64 * 64)

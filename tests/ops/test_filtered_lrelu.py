@@ -145,3 +145,9 @@ def test_filtered_lrelu_maps_over_a_leading_axis():
 def test_filtered_lrelu_refuses_bias_of_other_size():
     with pytest.raises(ShapeError, match=r"`bias` has shape \(2,\); required is \(3\)"):
         filtered_lrelu(X, BIAS[:2])
+
+
+def test_slope_by_the_bias_of_a_large_bfloat16_map_is_the_sum_of_all():
+    x, bias = jnp.ones((4, 64, 64, 3), jnp.bfloat16), jnp.zeros(3, jnp.bfloat16)
+    slope = jax.grad(lambda bias: jnp.sum(filtered_lrelu(x, bias, slope=1.0, gain=1.0)))(bias)
+    np.testing.assert_array_equal(np.asarray(slope, np.float32), 4 * 64 * 64)

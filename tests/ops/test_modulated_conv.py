@@ -119,3 +119,16 @@ def test_slopes_of_thin_maps_as_on_tpu_equal_those_elsewhere(monkeypatch):
     pretend(monkeypatch, "tpu")
     packed = jit(jax.grad(lambda *a: loss(*a), argnums=(0, 1, 2)))(x, kernel, styles)
     jax.tree.map(partial(assert_near, tolerance=2e-5), packed, plain)
+
+
+def test_slope_by_the_styles_of_a_large_bfloat16_map_is_that_of_float32():
+    x, kernel, styles = jnp.ones((2, 64, 64, 4)), jnp.ones((1, 1, 4, 4)), jnp.ones((2, 4))
+
+    def slope(dtype):
+        def total(styles):
+            y = modulated_conv(x.astype(dtype), kernel, styles, demodulate=False)
+            return jnp.sum(y, dtype=jnp.float32)
+
+        return jax.grad(total)(styles)
+
+    np.testing.assert_allclose(slope(jnp.bfloat16), slope(jnp.float32), rtol=1e-2)
