@@ -30,11 +30,11 @@ from collections.abc import Sequence
 from typing import Any
 
 MODULES = {
-    "operations": "benchmarks.operations",
-    "networks": "benchmarks.networks",
-    "compiled": "benchmarks.deviceless",
-    "input": "benchmarks.input_pipeline",
-    "scaling": "benchmarks.scaling",
+    "operations": "benchmarks.sections.operations",
+    "networks": "benchmarks.sections.networks",
+    "compiled": "benchmarks.sections.deviceless",
+    "input": "benchmarks.sections.input_pipeline",
+    "scaling": "benchmarks.sections.scaling",
 }
 """Module of a section, which has a function `section` of `rows.Options`."""
 
@@ -76,7 +76,7 @@ def device_name() -> str:
     """What this machine computes on."""
     import jax
 
-    from benchmarks.measuring import processor_name
+    from benchmarks.measuring.timing import processor_name
 
     device = jax.devices()[0]
     return processor_name() if device.platform == "cpu" else device.device_kind
@@ -89,8 +89,8 @@ def surroundings(options: Any) -> dict[str, Any]:
 
     import jax
 
-    from benchmarks.measuring import processors
-    from benchmarks.report import PEAK
+    from benchmarks.measuring.timing import processors
+    from benchmarks.report.page import PEAK
 
     where = {
         "device": device_name(),
@@ -113,8 +113,8 @@ def surroundings(options: Any) -> dict[str, Any]:
 
 def measure(name: str, options: Any) -> Any:
     """A section, measured; one that cannot be says why, and those after it go on."""
-    from benchmarks.report import Measured
-    from benchmarks.rows import Section
+    from benchmarks.report.page import Measured
+    from benchmarks.report.rows import Section
     from sfe_jax.core.errors import SfeError
 
     print(f"== {name}", file=sys.stderr, flush=True)
@@ -131,8 +131,8 @@ def measure(name: str, options: Any) -> Any:
 
 def write(report: Any, folder: pathlib.Path, name: str, device: str) -> None:
     """Writes JSON, page and plots of a report."""
-    from benchmarks.plots import draw
-    from benchmarks.report import page, to_json
+    from benchmarks.report.page import page, to_json
+    from benchmarks.report.plots import draw
 
     folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, list[str]] = {}
@@ -152,7 +152,7 @@ def file_name(device: str, *, quick: bool) -> str:
 
 def print_changes(before: Any, after: Any) -> None:
     """Prints what differs between two reports."""
-    from benchmarks.report import changes
+    from benchmarks.report.page import changes
 
     print("\n".join(changes(before, after)) or "Nothing changed beyond its spread.")
 
@@ -163,8 +163,8 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         SfeError: If an option or a file cannot be used.
     """
-    from benchmarks.report import read
-    from benchmarks.rows import Options
+    from benchmarks.report.page import read
+    from benchmarks.report.rows import Options
 
     given = [read(path) for path in options.compare or ()]
     if len(given) == 2:

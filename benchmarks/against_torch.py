@@ -20,8 +20,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.measuring import Spread, alternate, processor_name, processors, spread
-from benchmarks.pages import print_page
+from benchmarks.measuring.pages import print_page
+from benchmarks.measuring.timing import Spread, alternate, processor_name, processors, spread
 from sfe_jax.core.errors import OptionError, SfeError
 from sfe_jax.core.memory import keep_freed_memory
 

@@ -24,7 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.pages import print_page
+from benchmarks.measuring.pages import print_page
 from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.images import save_image, to_uint8

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pages import print_page, provenance
+from benchmarks.measuring.pages import print_page, provenance
 from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import OptionError
 from sfe_jax.core.markdown import table

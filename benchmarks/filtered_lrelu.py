@@ -30,8 +30,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.measuring import Spread, processor_name, processors, spread
-from benchmarks.pages import print_page
+from benchmarks.measuring.pages import print_page
+from benchmarks.measuring.timing import Spread, processor_name, processors, spread
 from sfe_jax.core.errors import OptionError
 from sfe_jax.core.markdown import table
 from sfe_jax.core.trees import apply

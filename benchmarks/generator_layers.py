@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.flops import count_flops
-from benchmarks.measuring import (
+from benchmarks.measuring.flops import count_flops
+from benchmarks.measuring.timing import (
     Spread,
     best_rate,
     ceilings,

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from benchmarks.pages import print_page, provenance
+from benchmarks.measuring.pages import print_page, provenance
 from sfe_jax.cli.console import say
 from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import OptionError

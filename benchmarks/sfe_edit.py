@@ -1,6 +1,6 @@
 """Times the full SFE edit part by part, and states the distance to the floor of its arithmetic.
 
-The floor is the FLOPs of the plain mathematics (see `benchmarks.flops`) over the fastest product
+The floor is the FLOPs of the plain mathematics (`measuring.flops`) over the fastest product
 that this device computed in the same run. Parts that use a form with fewer multiplications, such
 as Winograd's convolutions on CPU, can lie below it.
 
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.measuring import Timing, best_rate, ceilings, measure
+from benchmarks.measuring.timing import Timing, best_rate, ceilings, measure
 from sfe_jax.core.trees import apply
 from sfe_jax.edits.operands import identity
 from sfe_jax.pipelines.methods import SfeMethod, SynthesisState

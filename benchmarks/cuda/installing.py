@@ -12,7 +12,7 @@ from flax.linen.module import InterceptorContext
 from benchmarks.cuda import filtered, pointwise, resampling
 from benchmarks.cuda.building import BuildError, Device
 from benchmarks.cuda.library import unavailable
-from benchmarks.swapping import swapped
+from benchmarks.rivals.swapping import swapped
 from sfe_jax.core.types import Array
 from sfe_jax.models.stylegan2 import NoiseMode, StyledConv
 from sfe_jax.ops.bias_act import ACTIVATIONS, bias_act

@@ -13,7 +13,7 @@ import jax
 
 from benchmarks.cuda.installing import with_epilogue
 from benchmarks.pallas.pointwise import kernels
-from benchmarks.swapping import swapped
+from benchmarks.rivals.swapping import swapped
 from sfe_jax.core.errors import OptionError
 from sfe_jax.ops.bias_act import bias_act
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from benchmarks.flops import count_flops
+from benchmarks.measuring.flops import count_flops
 from benchmarks.torch_reference.editing import Sfe
 from benchmarks.torch_reference.encoders import E4e, Fuser, Inverter
 from benchmarks.torch_reference.inception import Inception

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 (Its name everywhere.)
 from torch import Tensor, nn
 
-from benchmarks.torch_operations import low_pass, minibatch_std, upfirdn2d
+from benchmarks.rivals.torch_operations import low_pass, minibatch_std, upfirdn2d
 from benchmarks.torch_reference.stylegan2 import TAPS, EqualLinear
 
 

@@ -15,7 +15,7 @@ from benchmarks.against_torch import (
     surroundings,
     table,
 )
-from benchmarks.measuring import Spread
+from benchmarks.measuring.timing import Spread
 from sfe_jax.core.errors import OptionError
 
 

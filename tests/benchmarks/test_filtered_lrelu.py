@@ -1,5 +1,5 @@
 from benchmarks.filtered_lrelu import FORMS, Memory, Row, measure_layer, middle_size, page, parse
-from benchmarks.measuring import Spread
+from benchmarks.measuring.timing import Spread
 from sfe_jax.models.alias_free_table import Growth, alias_free_layers
 
 LAYERS = alias_free_layers(Growth(16, 2, 1, margin=2), (3, 3), radial=True)

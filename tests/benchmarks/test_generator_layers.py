@@ -2,9 +2,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from benchmarks.flops import count_flops
 from benchmarks.generator_layers import WHOLE, Floors, LayerTime, layer_times, page, slowest
-from benchmarks.measuring import Spread
+from benchmarks.measuring.flops import count_flops
+from benchmarks.measuring.timing import Spread
 from sfe_jax.core.trees import apply
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.pipelines.bundle import abstract_variables

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import operation_table, operations
 from benchmarks.__main__ import MODULES, device_name, parse, run
-from benchmarks.report import read
+from benchmarks.report.page import read
+from benchmarks.sections import operation_table, operations
 from sfe_jax.core.errors import OptionError
 
 SIZE = (2, 8, 4)

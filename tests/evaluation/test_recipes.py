@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 from absl import app, flags
 
-from benchmarks.pods_weights import CONFIGS, load_recipe
+from benchmarks.pods.weights import CONFIGS, load_recipe
 from sfe_jax.core.errors import EditError, OptionError
 from sfe_jax.data.faces import ATTRIBUTES
 from sfe_jax.edits.catalogue import CARS, FACES, find

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks.pods_weights import CONFIGS, abstract_method, load_recipe
+from benchmarks.pods.weights import CONFIGS, abstract_method, load_recipe
 from sfe_jax.data.faces import ATTRIBUTES
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.pipelines.bundle import Bundle, load_bundle

@@ -7,7 +7,7 @@ from jax.sharding import SingleDeviceSharding
 
 from benchmarks import pallas
 from benchmarks.pallas import pointwise as own
-from benchmarks.pods_targets import open_pod
+from benchmarks.pods.targets import open_pod
 from sfe_jax.core.errors import OptionError
 from sfe_jax.core.trees import apply
 from sfe_jax.models.stylegan2 import Generator

@@ -1,0 +1,1 @@
+"""How programs are timed, counted and read."""

@@ -1,0 +1,1 @@
+"""What measurements become: rows, a page, plots, and what they show."""

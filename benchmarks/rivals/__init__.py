@@ -1,0 +1,1 @@
+"""The forms that compete with ours: plain XLA, PyTorch, the originals, kernels."""

@@ -1,0 +1,1 @@
+"""Sections of the report: each measures one subject and gives rows."""

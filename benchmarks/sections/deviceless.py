@@ -1,0 +1,279 @@
+"""What XLA makes of StyleGAN2 for TPUs and GPUs that are not here, before and after each choice.
+
+`sfe_jax.ops` selects the form of an operation by the platform; here the networks are compiled with
+the choices taken back, one by one. Nothing runs. FLOPs, bytes and cycles of TPUs are those that the
+compiler itself counts, with the gaps that short rows leave in memory; GPUs' are read from the
+optimised program. The roofline is the longer of FLOPs and bytes over the chip's peaks.
+
+    python -m benchmarks compiled
+    python -m benchmarks.sections.deviceless --target v5e:1x1 --case generator
+"""
+
+import argparse
+import math
+import pathlib
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from benchmarks.measuring.fusions import read_fusions
+from benchmarks.measuring.hlo import parse, products
+from benchmarks.pods.chips import GPUS, Chip, chip_of
+from benchmarks.pods.targets import open_pod
+from benchmarks.report.rows import Options, Row, Section
+from benchmarks.rivals.swapping import swapped
+from sfe_jax.core.errors import SfeError
+from sfe_jax.core.markdown import table
+from sfe_jax.core.trees import apply
+from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.ops.convolution import composed_upsample, outweighs_folded_kernel
+from sfe_jax.ops.packed_conv import folded_upsample
+from sfe_jax.ops.packing import is_picture, is_thin
+from sfe_jax.ops.upfirdn2d import sums_at_once
+
+TARGETS = ("v5e:1x1", "v6e:1x1", "cuda-h100x1")
+"""One chip of each kind."""
+
+CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
+"""How long the compiler for TPUs expects a kernel to take."""
+
+Form = Mapping[Callable, Callable]
+"""What takes the place of which function of the library."""
+
+
+def _never(*_: Any) -> bool:
+    """Takes a choice back."""
+    return False
+
+
+TPU_FORMS: dict[str, Form] = {
+    "dilated, one axis after the other": {
+        is_thin: _never,
+        is_picture: _never,
+        outweighs_folded_kernel: _never,
+        sums_at_once: _never,
+    },
+    "and resampling folded in": {is_thin: _never, is_picture: _never},
+    "and pictures in planes": {is_thin: _never},
+    "and thin maps packed: ours": {},
+}
+"""Each adds a choice to the one before."""
+
+GPU_FORMS: dict[str, Form] = {
+    "dilated, one axis after the other": {sums_at_once: _never},
+    "resampling folded in": {composed_upsample: folded_upsample},
+    "dilated, both axes at once: ours": {},
+}
+"""The folded kernel moves no less than ours, and multiplies twice as often in the whole network."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A program to compile."""
+
+    name: str  # What is done, with shapes and types.
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]  # Trees of shapes.
+    pictures: int
+
+
+def _variables(module: Any, *arguments: Any) -> Any:
+    """Shapes of a network's variables."""
+    keys = {"params": jax.random.key(0), "noise": jax.random.key(0)}
+    return jax.eval_shape(partial(module.init, keys), *arguments)
+
+
+def _networks(quick: bool, channels: tuple[int, ...]) -> tuple[Generator, Discriminator, int]:
+    """Generator, discriminator and batch."""
+    channels = (16,) * 5 if quick else channels
+    generator = Generator(channels, z_dim=channels[0], w_dim=channels[0], precision="bfloat16")
+    critic = Discriminator(channels, precision="bfloat16", neighbours=True)
+    return generator, critic, 2 if quick else 8
+
+
+def generator_case(quick: bool) -> Case:
+    """The generator of FFHQ at 1024: codes to pictures."""
+    generator, _, count = _networks(quick, Generator.channels)
+    z = jax.ShapeDtypeStruct((count, generator.z_dim), jnp.float32)
+    side = generator.resolution
+    name = f"StyleGAN2 generator {side}, {count} pictures, bfloat16, forward"
+    return Case(name, partial(apply, generator), (_variables(generator, z), z), count)
+
+
+CHANNELS_256 = (512, 512, 512, 512, 256, 128, 64)
+"""Of a training at 256x256, as in configs/ffhq256_gan.py."""
+
+
+def slopes_case(quick: bool) -> Case:
+    """A training step's generator phase: slopes of the adversarial loss."""
+    generator, critic, count = _networks(quick, CHANNELS_256)
+    z = jax.ShapeDtypeStruct((count, generator.z_dim), jnp.float32)
+    size = (count, generator.resolution, generator.resolution, 3)
+    image = jax.ShapeDtypeStruct(size, jnp.float32)
+
+    def loss(variables: Any, judge: Any, z: jax.Array) -> jax.Array:
+        return jnp.mean(jax.nn.softplus(-apply(critic, judge, apply(generator, variables, z))))
+
+    arguments = _variables(generator, z), _variables(critic, image), z
+    name = f"StyleGAN2 generator phase {size[1]}, {count} pictures, bfloat16"
+    return Case(name, jax.grad(loss), arguments, count)
+
+
+def r1_case(quick: bool) -> Case:
+    """A training step's regularisation: slopes of the squared slopes by the pictures."""
+    generator, critic, count = _networks(quick, CHANNELS_256)
+    size = (count, generator.resolution, generator.resolution, 3)
+    image = jax.ShapeDtypeStruct(size, jnp.float32)
+
+    def penalty(judge: Any, image: jax.Array) -> jax.Array:
+        slope = jax.grad(lambda image: jnp.sum(apply(critic, judge, image)))(image)
+        return jnp.mean(jnp.sum(jnp.square(slope), axis=(1, 2, 3)))
+
+    name = f"StyleGAN2 R1 {size[1]}, {count} pictures, bfloat16"
+    return Case(name, jax.grad(penalty), (_variables(critic, image), image), count)
+
+
+CASES = {"generator": generator_case, "slopes": slopes_case, "r1": r1_case}
+"""Cases by short names."""
+
+
+def _compiled(case: Case, mesh: Mesh) -> Any:
+    """The case as a program for one chip."""
+    place = NamedSharding(mesh, PartitionSpec())
+    arguments = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), case.arguments
+    )
+    return jax.jit(case.function).lower(*arguments).compile()
+
+
+def _figures(compiled: Any, chip: Chip, pictures: int) -> tuple[dict[str, float], str]:
+    """Figures of a program, and the kernels in it that only move."""
+    text = compiled.as_text()
+    program, fusions = parse(text), read_fusions(text)
+    flops, moved = sum(product.flops for product in products(program)), fusions.moved
+    if chip not in GPUS:
+        counted = compiled.cost_analysis()
+        flops, moved = counted["flops"], counted["bytes accessed"]
+    figures = {
+        "GFLOP": flops / 1e9,
+        "GB moved": moved / 1e9,
+        "GB a picture": moved / 1e9 / pictures,
+        "GB without gaps": fusions.moved / 1e9,
+        "temp MiB": compiled.memory_analysis().temp_size_in_bytes / 2**20,
+        "kernels": fusions.kernels,
+        "copies": sum(count for count, _ in fusions.alone.values()),
+        "roofline ms": 1e3 * max(flops / chip.flops, moved / chip.bandwidth),
+    }
+    if chip not in GPUS:
+        figures["Mcycles"] = sum(map(int, CYCLES.findall(text))) / 1e6
+    return figures, f"Alone: {fusions}." if fusions.alone else ""
+
+
+def _number(value: float | None) -> str:
+    """Three significant digits, or a dash."""
+    if value is None:
+        return "-"
+    return f"{value:,.{max(2 - math.floor(math.log10(abs(value) or 1)), 0)}f}"
+
+
+def compile_rows(target: str, case: Case, *, forms: Mapping[str, Form] | None = None) -> list[Row]:
+    """One row per form of a case on a target; one that says why if there is no compiler.
+
+    Args:
+        target: Such as "v5e:1x1".
+        case: The program.
+        forms: In place of all those for the target's platform.
+    """
+    chip = chip_of(target)
+    title = f"{case.name}, {chip.name}"
+    try:
+        mesh = open_pod(target)
+    except SfeError as error:
+        return [Row(title, "XLA", {}, str(error))]
+    rows = []
+    for name, form in (forms or (GPU_FORMS if chip in GPUS else TPU_FORMS)).items():
+        with swapped(form):
+            figures, note = _figures(_compiled(case, mesh), chip, case.pictures)
+        rows.append(Row(title, name, figures, note))
+        shown = ", ".join(f"{_number(value)} {unit}" for unit, value in figures.items())
+        print(f"{title}, {name}: {shown}", file=sys.stderr, flush=True)
+    return rows
+
+
+@contextmanager
+def _optimising(level: str) -> Iterator[None]:
+    """Sets how much XLA optimises: programs for TPUs take minutes each above "O1"."""
+    before = jax.config.values["jax_optimization_level"]
+    jax.config.update("jax_optimization_level", level)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_optimization_level", before)
+
+
+def section(
+    options: Options,
+    *,
+    targets: Sequence[str] = TARGETS,
+    cases: Sequence[str] = tuple(CASES),
+    level: str = "O1",
+) -> Section:
+    """Compiles every case in every form.
+
+    Args:
+        options: Those of the command.
+        targets: Such as "v5e:1x1" or "cuda-h100x1".
+        cases: Of `CASES`.
+        level: Of XLA's optimisation, "O0" to "O3".
+    """
+    with _optimising(level):
+        rows = [
+            row
+            for target in targets
+            for name in cases
+            for row in compile_rows(target, CASES[name](options.quick))
+        ]
+    return Section("Compiled for machines that are not here", (__doc__ or "").strip(), tuple(rows))
+
+
+def page(found: Section) -> str:
+    """The section in Markdown."""
+    names = list(dict.fromkeys(name for row in found.rows for name in row.figures))
+    cells = [
+        [row.case, row.form, *(_number(row.figures.get(name)) for name in names), row.note]
+        for row in found.rows
+    ]
+    return "\n".join([f"# {found.title}\n", *table(["case", "form", *names, "note"], cells), ""])
+
+
+def main() -> None:
+    """Compiles and prints."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.sections.deviceless",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--target", action="append", help="such as v5e:1x1 or cuda-h100x1")
+    parser.add_argument("--case", action="append", choices=CASES)
+    parser.add_argument("--quick", action="store_true", help="tiny networks")
+    parser.add_argument("--level", choices=("O0", "O1", "O2", "O3"), default="O1")
+    parsed = parser.parse_args()
+    jax.config.update("jax_platforms", "cpu")
+    with tempfile.TemporaryDirectory() as folder:
+        options = Options(1, parsed.quick, None, pathlib.Path(folder))
+        targets, cases = parsed.target or TARGETS, parsed.case or tuple(CASES)
+        print(page(section(options, targets=targets, cases=cases, level=parsed.level)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks.measuring.limits import Limits
+from benchmarks.sections.forms import (
+    Built,
+    Case,
+    MissingFormError,
+    difference,
+    jax_form,
+    measure_case,
+)
+
+LIMITS = Limits(gb_per_s=10.0, gflop_per_s={"float32": 100.0})
+
+
+def host_form(function, seen=None, library="NumPy"):
+    """A form in NumPy that keeps what it was given."""
+
+    def build(example):
+        del example
+
+        def run(inputs):
+            if seen is not None:
+                seen.append(float(inputs[0]))
+            return function(inputs)
+
+        return Built(
+            library=library,
+            prepare=lambda arrays: np.asarray(arrays[0]),
+            run=run,
+            wait=lambda _: None,
+            collect=lambda result: [result],
+        )
+
+    return build
+
+
+def missing(example):
+    raise MissingFormError("There is no such thing.")
+
+
+def failing(example):
+    raise RuntimeError("out of memory\nat line 7")
+
+
+def case(**forms):
+    """A doubling in some forms, the first of which is right."""
+    return Case(
+        name="doubling",
+        draw=lambda key: (jax.random.normal(key, (16,)),),
+        forms=forms,
+        reference=next(iter(forms)),
+        tolerance=1e-5,
+        number="float32",
+        gflop=2.0,
+        gigabytes=1.0,
+        images=3,
+    )
+
+
+def measure(repeats=2, **forms):
+    """Rows by form."""
+    found = measure_case(case(**forms), repeats=repeats, limits=LIMITS)
+    return {row.form: row for row in found}
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return measure(
+        right=host_form(lambda x: 2 * x),
+        wrong=host_form(lambda x: 2.001 * x),
+        nan=host_form(lambda x: x * np.nan),
+        missing=missing,
+        failing=failing,
+    )
+
+
+def test_a_right_form_is_timed_with_its_range(rows):
+    figures = rows["right"].figures
+    assert 0 < figures["least ms"] <= figures["ms"] <= figures["most ms"]
+
+
+def test_a_wrong_form_is_not_timed(rows):
+    assert "ms" not in rows["wrong"].figures
+
+
+def test_a_wrong_form_says_how_wrong(rows):
+    assert "differs by 5.0e-04, above 1e-05" in rows["wrong"].note
+    assert rows["wrong"].figures["error"] == pytest.approx(5e-4, rel=1e-3)
+
+
+def test_a_result_that_is_not_finite_is_not_timed(rows):
+    assert rows["nan"].note.startswith("Not timed")
+    assert not rows["nan"].figures
+
+
+def test_a_missing_form_says_why(rows):
+    assert rows["missing"].note == "There is no such thing."
+
+
+def test_a_failing_form_says_so_in_one_line(rows):
+    assert rows["failing"].note == "Failed: RuntimeError: out of memory"
+
+
+def test_every_form_has_a_row_in_its_order(rows):
+    assert list(rows) == ["right", "wrong", "nan", "missing", "failing"]
+
+
+def test_rates_are_work_over_time(rows):
+    figures = rows["right"].figures
+    assert figures["GFLOP/s"] == pytest.approx(2.0 / (figures["ms"] / 1e3))
+    assert figures["images/s"] == pytest.approx(3.0 / (figures["ms"] / 1e3))
+
+
+def test_the_roof_is_the_higher_of_two_floors(rows):
+    figures = rows["right"].figures  # A gigabyte at 10 a second, 2 GFLOP at 100 a second.
+    assert figures["% of roof"] == pytest.approx(100 * 0.1 / (figures["ms"] / 1e3))
+
+
+def test_inputs_are_fresh_in_every_turn():
+    seen = []
+    measure(repeats=3, right=host_form(lambda x: 2 * x, seen))
+    assert len(set(seen)) >= 2 + 3  # Compared, warmed up, and three turns.
+
+
+def test_forms_of_a_turn_take_the_same_inputs():
+    ours, theirs = [], []
+    forms = {"a": host_form(lambda x: x, ours), "b": host_form(lambda x: x, theirs)}
+    measure(repeats=2, **forms)
+    assert set(ours) == set(theirs)
+
+
+def test_a_compiled_form_tells_its_kernels():
+    (row,) = measure(ours=jax_form(lambda x: jnp.sin(x) + 1)).values()
+    assert row.figures["kernels"] == 1
+    assert row.figures["GB moved"] == pytest.approx(2 * 64e-9)
+
+
+def test_fixed_arguments_come_first():
+    form = jax_form(lambda weight, x: weight * x, fixed=(jnp.full((1,), 3.0),))
+    built = form((jnp.ones((2,)),))
+    assert built.collect(built.run((jnp.ones((2,)),)))[0].tolist() == [3.0, 3.0]
+
+
+def test_difference_is_that_of_the_worst_result():
+    found = [np.array([3.0, 4.0]), np.array([1.0])]
+    assert difference(found, [np.array([3.0, 4.0]), np.array([2.0])]) == 0.5
+
+
+def test_difference_is_infinite_for_another_shape():
+    assert difference([np.ones(2)], [np.ones(3)]) == np.inf

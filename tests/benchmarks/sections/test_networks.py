@@ -1,0 +1,111 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks.report.rows import Row
+from benchmarks.sections.forms import difference
+from benchmarks.sections.network_tasks import forward, lengths_under, total_square
+from benchmarks.sections.networks import PHASES, make_case, whole_step
+from benchmarks.sections.operation_table import MAPS, minibatch_std
+from benchmarks.sections.operations import make_case as operation_case
+from sfe_jax.losses.adversarial import path_lengths
+from sfe_jax.models.stylegan2 import Generator
+
+ABSENT = {"PyTorch, eager": "", "CUDA, ours": "", "Pallas, ours": "", "NVIDIA's kernels": ""}
+ABSENT_BUT_TORCH = {**{n: "" for n in ABSENT if n != "PyTorch, eager"}, "PyTorch, compiled": ""}
+NARROW = Generator(channels=(4, 4), z_dim=4, w_dim=4, mapping_layers=1)
+
+
+def phase_row(phase, ms, form="XLA, ours"):
+    figures = {"ms": ms, "least ms": ms, "most ms": 2 * ms, "images/s": 8000 / ms}
+    figures |= {"compile s": 3.0, "peak MiB": ms}
+    return Row(f"net, batch 8, float32, step: {phase}", form, figures)
+
+
+def step_rows(form="XLA, ours"):
+    intervals = (1, 4, 1, 16, 1)
+    return [
+        (interval, phase_row(phase, 16.0, form))
+        for phase, interval in zip(PHASES, intervals, strict=True)
+    ]
+
+
+def test_a_step_adds_its_phases_by_how_often_they_run():
+    (row,) = whole_step(step_rows())
+    assert row.case == "net, batch 8, float32, training step"
+    assert row.figures["ms"] == 16 * (3 + 1 / 4 + 1 / 16)
+
+
+def test_a_step_states_its_pictures_per_second():
+    (row,) = whole_step(step_rows())
+    assert row.figures["images/s"] == pytest.approx(8 / (row.figures["ms"] / 1e3))
+
+
+def test_a_form_that_lacks_a_phase_has_no_step():
+    assert [row.form for row in whole_step([*step_rows(), *step_rows("other")[:-1]])] == [
+        "XLA, ours"
+    ]
+
+
+def test_total_square_adds_all_numbers():
+    assert float(total_square({"a": jnp.array([1.0, 2.0]), "b": jnp.array([[3.0]])})) == 14.0
+
+
+def test_a_task_is_named_by_its_type():
+    interval, case = make_case(lambda _: forward("net", NARROW, 2), "float32", ABSENT)
+    assert (interval, case.name, case.images) == (0, "net, batch 2, float32, forward", 2)
+
+
+def test_path_lengths_are_those_of_training():
+    key, ws = jax.random.key(1), jax.random.normal(jax.random.key(0), (3, 2, 4))
+    y = jax.random.normal(key, (3, 4, 4, 1))
+
+    def synthesize(ws):
+        return jnp.sin(jnp.einsum("nlw,hl->nhw", ws, jnp.ones((4, 2))))[..., None]
+
+    found, expected = jax.jit(
+        lambda ws: (lengths_under(synthesize, ws, y), path_lengths(synthesize, ws, key))
+    )(ws)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+class TestWithTorch:
+    """What needs torch."""
+
+    @pytest.fixture(autouse=True)
+    def _torch(self):
+        pytest.importorskip("torch", reason="torch is not installed; its forms need it")
+
+    @pytest.mark.parametrize("make", [*MAPS, minibatch_std], ids=lambda make: make.__name__)
+    def test_torch_operation_is_the_plain_one(self, make):
+        case = operation_case(make((4, 8, 4)), "gradient", "float32", ABSENT_BUT_TORCH)
+        example = case.draw(jax.random.key(0))
+        plain, *theirs = (
+            case.forms[name](example)
+            for name in ("XLA, plain", "PyTorch, eager", "PyTorch, eager, channels last")
+        )
+        expected = plain.collect(plain.run(plain.prepare(example)))
+        for built in theirs:
+            found = built.collect(built.run(built.prepare(example)))
+            assert difference(found, expected) < 1e-5
+
+    def test_torch_discriminator_is_ours(self):
+        from benchmarks.torch_reference.discriminator import Discriminator as Theirs
+        from benchmarks.torch_reference.loading import load
+        from sfe_jax.core.trees import apply
+        from sfe_jax.models.discriminator import Discriminator
+        from sfe_jax.pipelines.random_bundle import random_variables
+
+        ours = Discriminator(channels=(8, 8, 4))
+        variables = random_variables(ours, np.random.default_rng(0))
+        images = np.random.default_rng(1).uniform(-1, 1, (4, 16, 16, 3)).astype(np.float32)
+        import torch
+
+        with torch.no_grad():
+            tensor = torch.tensor(images.transpose(0, 3, 1, 2).copy())
+            found = load(lambda: Theirs(ours.channels), variables)(tensor).numpy()
+        expected = jax.jit(partial(apply, ours))(variables, images)
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
