@@ -9,7 +9,7 @@ from benchmarks.cuda.bands import Axis, Resampling
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.core.types import Array
-from sfe_jax.ops.upfirdn2d import _as_pair, _as_sides, _checked_filter, _factors
+from sfe_jax.ops.upfirdn2d import as_pair, as_sides, checked_filter, outer_factors
 
 
 def _axis(length: int, *, taps: int, up: int, down: int, padding: tuple[int, int]) -> Axis:
@@ -38,12 +38,12 @@ def plan(
     Raises:
         ShapeError: As `upfirdn2d`.
     """
-    f = _checked_filter(np.ones(1) if f is None else np.asarray(f, np.float64))
-    factors = _factors(f)
+    f = checked_filter(np.ones(1) if f is None else np.asarray(f, np.float64))
+    factors = outer_factors(f)
     full = np.outer(f, f) if f.ndim == 1 else f
-    up_x, up_y = _as_pair("up", up)
-    down_x, down_y = _as_pair("down", down)
-    x0, x1, y0, y1 = _as_sides(padding)
+    up_x, up_y = as_pair("up", up)
+    down_x, down_y = as_pair("down", down)
+    x0, x1, y0, y1 = as_sides(padding)
     rows = _axis(height, taps=full.shape[0], up=up_y, down=down_y, padding=(y0, y1))
     columns = _axis(width, taps=full.shape[1], up=up_x, down=down_x, padding=(x0, x1))
     if factors:

@@ -5,8 +5,6 @@ original weights needs all of them, so float32 inputs always ask for the highest
 bfloat16 inputs take the fast path of the device.
 """
 
-from collections.abc import Callable
-
 import jax.numpy as jnp
 from jax import lax
 
@@ -18,16 +16,18 @@ def product_precision(dtype: jnp.dtype) -> lax.Precision:
     return lax.Precision.HIGHEST if dtype == jnp.float32 else lax.Precision.DEFAULT
 
 
-def rounded_once(function: Callable[..., Array]) -> Callable[..., Array]:
-    """`function` of arrays, computed in float32 at least, and rounded to the dtype of the first.
+def broadcast_like(part: Array, x: Array) -> Array:
+    """`part` in shape and dtype of `x`, whose slope by `part` is summed in float32.
 
-    For sums and products with what is broadcast, such as a bias: its slope is a sum over all that
-    it was added to, and a sum of bfloat16 numbers stalls at 256 times one of them. Backends fuse
-    the conversions, so that nothing wider reaches memory.
+    A sum of bfloat16 numbers stalls at 256 times one of them, and the slope by a bias is a sum over
+    all that it was added to.
+
+    Args:
+        part: Of a shape that broadcasts to that of `x`.
+        x: Any array.
+
+    Returns:
+        Of the shape and dtype of `x`.
     """
-
-    def run(x: Array, *others: Array) -> Array:
-        wide = jnp.float32 if x.dtype.itemsize < 4 else x.dtype
-        return function(x.astype(wide), *(y.astype(wide) for y in others)).astype(x.dtype)
-
-    return run
+    wide = jnp.float32 if x.dtype.itemsize < 4 else x.dtype
+    return jnp.broadcast_to(part.astype(wide), x.shape).astype(x.dtype)

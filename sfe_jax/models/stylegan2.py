@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import OptionError, ShapeError
-from sfe_jax.core.precision import rounded_once
+from sfe_jax.core.precision import broadcast_like
 from sfe_jax.core.types import Array
 from sfe_jax.models.generator import StyleGenerator
 from sfe_jax.models.layer_table import (
@@ -115,7 +115,7 @@ class StyledConv(nn.Module):
         y = modulated_conv(x, self.kernel, style, convolution=convolution)
         if self.use_noise and noise_mode != "none":
             noise = self.noise_strength * self._noise(x.shape[0], noise_mode)
-            y = elementwise(rounded_once(jnp.add), y, noise.astype(y.dtype))
+            y = elementwise(lambda y, noise: y + broadcast_like(noise, y), y, noise.astype(y.dtype))
         return activate(y, self.bias.astype(y.dtype), "lrelu", gain, self.clamp)
 
 

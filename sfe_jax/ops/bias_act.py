@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import OptionError
-from sfe_jax.core.precision import rounded_once
+from sfe_jax.core.precision import broadcast_like
 from sfe_jax.core.types import Array
 from sfe_jax.ops.packing import elementwise
 
@@ -86,7 +86,7 @@ def bias_act(
     gain = chosen.gain if gain is None else gain
 
     def finish(x: Array, *bias: Array) -> Array:
-        x = chosen.function(rounded_once(jnp.add)(x, *bias) if bias else x, chosen.alpha)
+        x = chosen.function(sum((broadcast_like(part, x) for part in bias), start=x), chosen.alpha)
         if gain != 1.0:
             x = x * gain
         return x if clamp is None else jnp.clip(x, -clamp, clamp)

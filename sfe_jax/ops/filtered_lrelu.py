@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.precision import rounded_once
+from sfe_jax.core.precision import broadcast_like
 from sfe_jax.core.types import Array
 from sfe_jax.ops.bias_act import bias_act
 from sfe_jax.ops.upfirdn2d import upfirdn2d
@@ -148,7 +148,7 @@ def filtered_lrelu(
     check_shape("x", x.shape, (None, None, None, None))
     if bias is not None:
         check_shape("bias", bias.shape, x.shape[-1:])
-        x = rounded_once(jnp.add)(x, bias[None, None, None])
+        x = x + broadcast_like(bias, x)
 
     @jax.checkpoint
     def apply(x: Array) -> Array:

@@ -9,7 +9,7 @@ orders leave no gaps:
 
 The functions of `ops` take and give plain maps [N, H, W, C]. On a TPU they pack what they read and
 unpack what they give; an unpacking that meets a packing vanishes in the compiler, so that a chain
-of them stays packed. `benchmarks.deviceless` counts what that saves.
+of them stays packed. `benchmarks.sections.deviceless` counts what that saves.
 """
 
 from collections.abc import Callable

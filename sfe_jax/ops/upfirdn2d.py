@@ -64,7 +64,7 @@ def setup_filter(
 
     Source: stylegan2-ada-pytorch, torch_utils/ops/upfirdn2d.py.
     """
-    f = _checked_filter(np.asarray(taps, np.float64))
+    f = checked_filter(np.asarray(taps, np.float64))
     if separable is None:
         separable = f.ndim == 1 and len(f) >= SEPARABLE_TAPS
     if separable and f.ndim == 2:
@@ -78,7 +78,12 @@ def setup_filter(
     return np.asarray(f * gain ** (f.ndim / 2), np.float32)
 
 
-def _checked_filter(f: np.ndarray) -> np.ndarray:
+def checked_filter(f: np.ndarray) -> np.ndarray:
+    """A filter [taps] or [rows, columns] as it is.
+
+    Raises:
+        ShapeError: If it is empty or has another rank.
+    """
     if f.ndim not in (1, 2) or not f.size:
         raise ShapeError(f"the filter has shape {f.shape}; required is (n,) or (rows, columns)")
     return f
@@ -89,16 +94,24 @@ def _taps(f: np.ndarray | None) -> tuple[int, int]:
     return (1, 1) if f is None else (f.shape[-1], f.shape[0])
 
 
-def _as_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
-    """(x, y) from one factor or two."""
+def as_pair(name: str, value: int | Sequence[int]) -> tuple[int, int]:
+    """(x, y) from one factor or two.
+
+    Raises:
+        ShapeError: If one is below 1.
+    """
     x, y = (value, value) if isinstance(value, int) else value
     if min(x, y) < 1:
         raise ShapeError(f"`{name}` is {value}; required are whole factors of at least 1")
     return x, y
 
 
-def _as_sides(padding: int | Sequence[int]) -> tuple[int, ...]:
-    """(x0, x1, y0, y1) from one width, a pair (x, y) or all four."""
+def as_sides(padding: int | Sequence[int]) -> tuple[int, ...]:
+    """(x0, x1, y0, y1) from one width, a pair (x, y) or all four.
+
+    Raises:
+        ShapeError: If `padding` has another length.
+    """
     sides = (padding,) * 4 if isinstance(padding, int) else tuple(padding)
     if len(sides) == 2:
         sides = (sides[0], sides[0], sides[1], sides[1])
@@ -107,7 +120,7 @@ def _as_sides(padding: int | Sequence[int]) -> tuple[int, ...]:
     return sides
 
 
-def _factors(f: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def outer_factors(f: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """Column [rows] and row [columns] whose outer product is `f`, or None if there are none."""
     if f.ndim == 1:
         return f, f
@@ -304,16 +317,16 @@ def upfirdn2d(
     Source: stylegan2-ada-pytorch, torch_utils/ops/upfirdn2d.py.
     """
     check_shape("x", x.shape, (None, None, None, None))
-    f = _checked_filter(np.ones(1) if f is None else np.asarray(f, np.float64))
+    f = checked_filter(np.ones(1) if f is None else np.asarray(f, np.float64))
     f = f if flip_filter else np.flip(f)
-    up_x, up_y = _as_pair("up", up)
-    down_x, down_y = _as_pair("down", down)
-    x0, x1, y0, y1 = _as_sides(padding)
+    up_x, up_y = as_pair("up", up)
+    down_x, down_y = as_pair("down", down)
+    x0, x1, y0, y1 = as_sides(padding)
     width, height = _taps(f)
     rows = _plan(x.shape[1], taps=height, up=up_y, down=down_y, padding=(y0, y1))
     columns = _plan(x.shape[2], taps=width, up=up_x, down=down_x, padding=(x0, x1))
 
-    factors = _factors(f)
+    factors = outer_factors(f)
     if factors is None:
         return _correlate(x, f * gain, rows, columns)
     column, row = factors[0] * gain, factors[1]
