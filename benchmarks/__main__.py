@@ -113,8 +113,8 @@ def surroundings(options: Any) -> dict[str, Any]:
 
 def measure(name: str, options: Any) -> Any:
     """A section, measured; one that cannot be says why, and those after it go on."""
+    from benchmarks.measuring.rows import Section
     from benchmarks.report.page import Measured
-    from benchmarks.report.rows import Section
     from sfe_jax.core.errors import SfeError
 
     print(f"== {name}", file=sys.stderr, flush=True)
@@ -163,8 +163,8 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         SfeError: If an option or a file cannot be used.
     """
+    from benchmarks.measuring.rows import Options
     from benchmarks.report.page import read
-    from benchmarks.report.rows import Options
 
     given = [read(path) for path in options.compare or ()]
     if len(given) == 2:

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.measuring.flops import count_flops
+from benchmarks.measuring.limits import copy_rate
 from benchmarks.measuring.timing import (
     Spread,
     best_rate,
@@ -62,14 +63,6 @@ class Floors:
     def seconds(self, row: LayerTime) -> tuple[float, float]:
         """Least time that the products of a layer take, and its memory traffic."""
         return row.gflop / self.gflop_per_s, row.megabytes / self.megabytes_per_s
-
-
-def copy_rate(size: int, repeats: int) -> float:
-    """Megabytes per second that a copy of `size` megabytes reads and writes."""
-    x = jnp.zeros(size * 250_000)
-    copy = jax.jit(lambda x: x + 1).lower(x).compile()
-    seconds(partial(copy, x))
-    return 2 * size / min(seconds(partial(copy, x)) for _ in range(repeats))
 
 
 def time_layer(name: str, function: Callable, *arguments: Any, repeats: int) -> LayerTime:
@@ -195,7 +188,8 @@ def main() -> None:
     kept = keep_freed_memory()
     generator: Any = small_modules()["generator"] if options.small else Generator()
     rate = best_rate(list(ceilings(options.repeats)))
-    floors = Floors(rate, copy_rate(8 if options.small else 256, options.repeats))
+    numbers = 1 << (21 if options.small else 26)  # Of 4 bytes.
+    floors = Floors(rate, 1e3 * copy_rate(numbers, options.repeats))
     rows = list(layer_times(generator, repeats=options.repeats))
     text = page(rows, floors, memory_kept=kept)
     print(text)

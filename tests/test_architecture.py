@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -31,6 +32,10 @@ BESIDE = {"readers": 4, "data": 5, "parallel": 5, "checkpoints": 5, "writers": 5
 """Packages and files beside the floors, which use core alone: the lowest floor that uses them."""
 
 FILES = sorted(ROOT.rglob("*.py"))
+
+
+MEASUREMENTS = ("measuring", "torch_reference", "rivals", "pods", "sections", "report")
+"""Packages of `benchmarks` from the lowest floor up; those of kernels stand beside."""
 
 
 def _package(name: str) -> str | None:
@@ -80,3 +85,12 @@ def test_library_does_not_import_torch_or_tensorflow() -> None:
         }
         heads = {(name or "").split(".")[0] for name in names}
         assert not heads & {"torch", "tensorflow"}, path
+
+
+@pytest.mark.parametrize("package", MEASUREMENTS)
+def test_imports_of_measurements_point_down(package: str) -> None:
+    above = MEASUREMENTS[MEASUREMENTS.index(package) + 1 :]
+    for path in sorted((ROOT.parent / "benchmarks" / package).rglob("*.py")):
+        names = re.findall(r"^ *from benchmarks\.(\w+)", path.read_text(), re.MULTILINE)
+        names += re.findall(r"^ *from benchmarks import (\w+)", path.read_text(), re.MULTILINE)
+        assert not set(names) & set(above), path

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from benchmarks.measuring.rows import Row
 from benchmarks.measuring.timing import seconds
-from benchmarks.report.rows import Row
 
 PRECISIONS = {
     "float32": (jnp.float32, lax.Precision.HIGHEST),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from benchmarks.report.rows import Row, Section
+from benchmarks.measuring.rows import Row, Section
 from benchmarks.report.verdicts import SAME, TIME, against, losses, short
 from sfe_jax.core.errors import FileFormatError
 from sfe_jax.core.markdown import table

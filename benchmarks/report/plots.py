@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks.report.rows import Row, Section
-from benchmarks.report.verdicts import OURS, TIME, Contest, contests
+from benchmarks.measuring.rows import OURS, Row, Section
+from benchmarks.report.verdicts import TIME, Contest, contests
 
 FINE = 2
 """Pixels drawn for one that is shown, on each axis, so that lines are smooth."""

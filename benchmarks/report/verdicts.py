@@ -7,11 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.report.rows import Row
+from benchmarks.measuring.rows import OURS, Row
 from sfe_jax.core.markdown import table
-
-OURS = "XLA, ours"
-"""How our form is called where forms are compared by time."""
 
 TIME, RATE = "ms", "images/s"
 """The figures by which forms are compared: less of the one, more of the other."""

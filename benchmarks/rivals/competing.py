@@ -12,10 +12,10 @@ from types import ModuleType
 
 import jax
 
-from benchmarks.report.rows import Row
+from benchmarks.measuring.forms import Arrays, Built, Form, MissingFormError
+from benchmarks.measuring.rows import Row
 from benchmarks.rivals.originals import open_originals
 from benchmarks.rivals.torch_forms import torch_device
-from benchmarks.sections.forms import Arrays, Built, Form, MissingFormError
 
 PLAIN, CUDA, PALLAS = "XLA, plain", "CUDA, ours", "Pallas, ours"
 TORCH, NVIDIA = "PyTorch, eager", "NVIDIA's kernels"

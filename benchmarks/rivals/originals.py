@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.sections.forms import MissingFormError
+from benchmarks.measuring.forms import MissingFormError
 
 
 def open_originals(folder: pathlib.Path) -> None:

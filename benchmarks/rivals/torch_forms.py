@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.measuring.forms import MIB, Arrays, Built, Form, MissingFormError
 from benchmarks.measuring.limits import PRECISIONS
-from benchmarks.sections.forms import MIB, Arrays, Built, Form, MissingFormError
 from sfe_jax.core.types import Array
 
 AXES = {"image": (0, 3, 1, 2), "kernel": (3, 2, 0, 1)}

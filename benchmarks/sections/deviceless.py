@@ -27,9 +27,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from benchmarks.measuring.fusions import read_fusions
 from benchmarks.measuring.hlo import parse, products
+from benchmarks.measuring.rows import Options, Row, Section
 from benchmarks.pods.chips import GPUS, Chip, chip_of
 from benchmarks.pods.targets import open_pod
-from benchmarks.report.rows import Options, Row, Section
 from benchmarks.rivals.swapping import swapped
 from sfe_jax.core.errors import SfeError
 from sfe_jax.core.markdown import table

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.measuring.rows import Options, Row, Section
 from benchmarks.measuring.timing import Spread, processor_name, spread
-from benchmarks.report.rows import Options, Row, Section
 from benchmarks.sections.input_files import (
     NOISE,
     Cycled,

@@ -4,7 +4,6 @@ Results stand for all gradients: that by the input, where there is one, and the 
 those by all weights, which needs each of them.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,13 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.measuring.forms import Arrays
 from benchmarks.rivals import torch_forms
-from benchmarks.sections.forms import Arrays
 from benchmarks.sections.operations import half_square
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array
 from sfe_jax.edits.operands import identity
-from sfe_jax.losses.adversarial import path_length_penalty, r1_penalty
+from sfe_jax.losses.adversarial import path_length_penalty, path_lengths_along, r1_penalty
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.pipelines.methods import SfeMethod
 from sfe_jax.pipelines.random_bundle import random_variables
@@ -144,16 +143,6 @@ def r1(name: str, module: Discriminator, batch: int) -> Task:
     )
 
 
-def lengths_under(synthesize: Callable[[Array], Array], ws: Array, y: Array) -> Array:
-    """`losses.adversarial.path_lengths` under a given y [N, H, W, C], which PyTorch can share."""
-
-    def projected(ws: Array) -> Array:
-        return jnp.sum(synthesize(ws) * y) / math.sqrt(y.shape[1] * y.shape[2])
-
-    slope = jax.grad(projected)(ws)
-    return jnp.sqrt(jnp.mean(jnp.sum(jnp.square(slope), axis=2), axis=1))
-
-
 def path_length(name: str, module: Any, batch: int) -> Task:
     """A generator's path-length penalty and its gradient by the weights."""
     variables, side = _weights(module), module.resolution
@@ -165,7 +154,8 @@ def path_length(name: str, module: Any, batch: int) -> Task:
             def synthesize(ws: Array) -> Array:
                 return apply(module, given, ws, method="synthesize")["image"]
 
-            return path_length_penalty(lengths_under(synthesize, ws, y), jnp.zeros(()))[0]
+            lengths = path_lengths_along(synthesize, ws, lambda _: y)  # PyTorch shares y.
+            return path_length_penalty(lengths, jnp.zeros(()))[0]
 
         penalty, found = jax.value_and_grad(loss)(variables["params"])
         return penalty, total_square(found)

@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from benchmarks.measuring.flops import count_flops
+from benchmarks.measuring.forms import Arrays, Case, Form, jax_form, measure_case
 from benchmarks.measuring.limits import Limits, measure_limits, number_types
-from benchmarks.report.rows import Options, Row, Section
-from benchmarks.report.verdicts import OURS
+from benchmarks.measuring.rows import OURS, Options, Row, Section
 from benchmarks.rivals import plain, torch_forms
 from benchmarks.rivals.competing import (
     COMPILED,
@@ -25,7 +25,6 @@ from benchmarks.rivals.competing import (
     within,
 )
 from benchmarks.rivals.swapping import tensor_float
-from benchmarks.sections.forms import Arrays, Case, Form, jax_form, measure_case
 from benchmarks.sections.network_tasks import (
     STEP,
     Task,

@@ -72,9 +72,9 @@ def _styles(size: Size) -> Input:
 
 def _torch() -> Any:
     """The operations in PyTorch, imported once it is known to be installed."""
-    from benchmarks.rivals import torch_operations
+    from benchmarks.torch_reference import operations
 
-    return torch_operations
+    return operations
 
 
 def kaiser() -> np.ndarray:

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.measuring.forms import Arrays, Case, Form, as_float32, jax_form, measure_case
 from benchmarks.measuring.limits import PRECISIONS, Limits, measure_limits, number_types
-from benchmarks.report.rows import Options, Row, Section
-from benchmarks.report.verdicts import OURS
+from benchmarks.measuring.rows import OURS, Options, Row, Section
 from benchmarks.rivals import torch_forms
 from benchmarks.rivals.competing import (
     COMPILED,
@@ -32,7 +32,6 @@ from benchmarks.rivals.competing import (
     within,
 )
 from benchmarks.rivals.swapping import tensor_float
-from benchmarks.sections.forms import Arrays, Case, Form, as_float32, jax_form, measure_case
 from benchmarks.sections.operation_table import MAPS, Operation, Size, minibatch_std
 from sfe_jax.core.types import Array
 

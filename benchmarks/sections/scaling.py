@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.measuring.rows import Options, Row, Section
 from benchmarks.measuring.timing import processor_name, processors, spread
 from benchmarks.pods.chips import TPUS, Chip
 from benchmarks.pods.results import Cost, Result, read_results
-from benchmarks.report.rows import Options, Row, Section
 from sfe_jax.core.errors import SfeError
 
 PODS = pathlib.Path(__file__).parents[1] / "PODS.json"

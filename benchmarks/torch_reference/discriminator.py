@@ -5,24 +5,14 @@ Source: StyleGAN2 (arXiv:1912.04958), figure 7; ProGAN (arXiv:1710.10196), secti
 
 # pyright: reportMissingImports=false
 
-import functools
 import math
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (Its name everywhere.)
 from torch import Tensor, nn
 
-from benchmarks.rivals.torch_operations import low_pass, minibatch_std, upfirdn2d
-from benchmarks.torch_reference.stylegan2 import TAPS, EqualLinear
-
-
-@functools.lru_cache
-def resample_filter(device: Any, dtype: Any) -> list[Tensor]:
-    """The binomial filter as a depthwise kernel, made once for a device and a type."""
-    taps = np.outer(TAPS, TAPS).astype(np.float32)
-    return low_pass(taps / taps.sum(), like=torch.empty((), device=device, dtype=dtype))
+from benchmarks.torch_reference.operations import minibatch_std, upfirdn2d
+from benchmarks.torch_reference.stylegan2 import EqualLinear, binomial_filter
 
 
 class EqualConv(nn.Module):
@@ -43,7 +33,7 @@ class EqualConv(nn.Module):
         if not self.down:
             y = F.conv2d(x, weight, padding=size // 2)
         else:
-            f = resample_filter(x.device, x.dtype)
+            f = [binomial_filter(x.device, x.dtype)[None, None]]
             if size == 1:
                 y = F.conv2d(upfirdn2d(x, f, down=2, padding=(1, 1, 1, 1)), weight)
             else:

@@ -63,6 +63,28 @@ def r1_penalty(judge: Callable[[Array], Array], real: Array) -> tuple[Array, Arr
     return jnp.sum(jnp.square(slope), axis=range(1, slope.ndim)), logits
 
 
+def path_lengths_along(
+    synthesize: Callable[[Array], Array], ws: Array, draw: Callable[[Array], Array]
+) -> Array:
+    """`path_lengths` in given directions of picture space.
+
+    Args:
+        synthesize: From codes [N, L, W] to pictures [N, H, W, C].
+        ws: [N, L, W].
+        draw: From pictures to directions y of their shape, of which it takes no slope.
+
+    Returns:
+        [N] lengths.
+    """
+
+    def projected(codes: Array) -> Array:
+        images = synthesize(codes)
+        return jnp.sum(images * draw(images)) / math.sqrt(images.shape[1] * images.shape[2])
+
+    slope = jax.grad(projected)(ws)
+    return jnp.sqrt(jnp.mean(jnp.sum(jnp.square(slope), axis=2), axis=1))
+
+
 def path_lengths(synthesize: Callable[[Array], Array], ws: Array, key: Array) -> Array:
     """How far a picture moves per step of W+, in one random direction of picture space.
 
@@ -79,14 +101,9 @@ def path_lengths(synthesize: Callable[[Array], Array], ws: Array, key: Array) ->
 
     Source: StyleGAN2 (arXiv:1912.04958), section 3.2; stylegan2-ada-pytorch, training/loss.py.
     """
-
-    def projected(codes: Array) -> Array:
-        images = synthesize(codes)
-        y = jax.random.normal(key, images.shape, images.dtype)
-        return jnp.sum(images * y) / math.sqrt(images.shape[1] * images.shape[2])
-
-    slope = jax.grad(projected)(ws)
-    return jnp.sqrt(jnp.mean(jnp.sum(jnp.square(slope), axis=2), axis=1))
+    return path_lengths_along(
+        synthesize, ws, lambda images: jax.random.normal(key, images.shape, images.dtype)
+    )
 
 
 def path_length_penalty(lengths: Array, mean: Array, *, decay: float = 0.01) -> tuple[Array, Array]:

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.measuring.rows import Row, Section
 from benchmarks.report.page import Measured, changes, page, read, rows_table, to_json
-from benchmarks.report.rows import Row, Section
 from sfe_jax.core.errors import FileFormatError
 
 

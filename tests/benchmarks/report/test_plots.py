@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from benchmarks.measuring.rows import Row, Section
 from benchmarks.report.plots import LinearAxis, LogAxis, bars, draw, roofline, scaling, spanning
-from benchmarks.report.rows import Row, Section
 
 CEILINGS = (
     Row("ceiling, copy", "XLA", {"GB/s": 20.0}),

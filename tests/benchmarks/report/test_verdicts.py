@@ -1,6 +1,6 @@
 import math
 
-from benchmarks.report.rows import Row
+from benchmarks.measuring.rows import Row
 from benchmarks.report.verdicts import against, contests, losses, reasons
 
 

@@ -3,9 +3,9 @@ import contextlib
 import jax.numpy as jnp
 import pytest
 
+from benchmarks.measuring.forms import MissingFormError, jax_form
 from benchmarks.rivals.competing import CUDA, NVIDIA, PALLAS, absent, absent_rows, epilogues, within
 from benchmarks.rivals.originals import open_originals
-from benchmarks.sections.forms import MissingFormError, jax_form
 
 
 def test_every_form_that_is_absent_says_why(tmp_path):

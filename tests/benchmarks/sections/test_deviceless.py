@@ -10,7 +10,7 @@ import sys
 import jax
 import pytest
 
-from benchmarks.report.rows import Options, Row, Section
+from benchmarks.measuring.rows import Options, Row, Section
 from benchmarks.rivals.swapping import swapped
 from benchmarks.sections.deviceless import CASES, GPU_FORMS, TPU_FORMS, compile_rows, page, section
 from sfe_jax.ops import packing

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.report.rows import Options
+from benchmarks.measuring.rows import Options
 from benchmarks.sections import input_pipeline
 from benchmarks.sections.input_files import (
     Cycled,

@@ -5,13 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.report.rows import Row
-from benchmarks.sections.forms import difference
-from benchmarks.sections.network_tasks import forward, lengths_under, total_square
+from benchmarks.measuring.forms import difference
+from benchmarks.measuring.rows import Row
+from benchmarks.sections.network_tasks import forward, total_square
 from benchmarks.sections.networks import PHASES, make_case, whole_step
 from benchmarks.sections.operation_table import MAPS, minibatch_std
 from benchmarks.sections.operations import make_case as operation_case
-from sfe_jax.losses.adversarial import path_lengths
 from sfe_jax.models.stylegan2 import Generator
 
 ABSENT = {"PyTorch, eager": "", "CUDA, ours": "", "Pallas, ours": "", "NVIDIA's kernels": ""}
@@ -57,19 +56,6 @@ def test_total_square_adds_all_numbers():
 def test_a_task_is_named_by_its_type():
     interval, case = make_case(lambda _: forward("net", NARROW, 2), "float32", ABSENT)
     assert (interval, case.name, case.images) == (0, "net, batch 2, float32, forward", 2)
-
-
-def test_path_lengths_are_those_of_training():
-    key, ws = jax.random.key(1), jax.random.normal(jax.random.key(0), (3, 2, 4))
-    y = jax.random.normal(key, (3, 4, 4, 1))
-
-    def synthesize(ws):
-        return jnp.sin(jnp.einsum("nlw,hl->nhw", ws, jnp.ones((4, 2))))[..., None]
-
-    found, expected = jax.jit(
-        lambda ws: (lengths_under(synthesize, ws, y), path_lengths(synthesize, ws, key))
-    )(ws)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
 class TestWithTorch:

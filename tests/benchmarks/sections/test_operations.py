@@ -3,10 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks.measuring.forms import difference
 from benchmarks.rivals import plain
 from benchmarks.rivals.swapping import swapped, tensor_float
 from benchmarks.sections import operation_table
-from benchmarks.sections.forms import difference
 from benchmarks.sections.operations import ORDERS, QUICK, make_case, operations
 from sfe_jax.nn.equalized import EqualizedConv
 from sfe_jax.ops import convolution, filtered_lrelu, modulated_conv, upfirdn2d

@@ -7,12 +7,12 @@ from dataclasses import replace
 import jax
 import pytest
 
+from benchmarks.measuring.rows import Options
 from benchmarks.pods.chips import chip_of
 from benchmarks.pods.compiling import Compiler
 from benchmarks.pods.results import Cost, Question, Result, write_results
 from benchmarks.pods.targets import open_pod
 from benchmarks.pods.weights import CONFIGS, load_recipe
-from benchmarks.report.rows import Options
 from benchmarks.sections import scaling
 from benchmarks.sections.scaling import (
     QUICK,

@@ -4,6 +4,9 @@ import pathlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+OURS = "XLA, ours"
+"""How our form is called where forms are compared by time."""
+
 
 @dataclass(frozen=True)
 class Options:

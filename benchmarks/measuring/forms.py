@@ -18,8 +18,8 @@ import numpy as np
 
 from benchmarks.measuring.fusions import read_fusions
 from benchmarks.measuring.limits import Limits
+from benchmarks.measuring.rows import Row
 from benchmarks.measuring.timing import compile_apart, spread
-from benchmarks.report.rows import Row
 from sfe_jax.core.errors import SfeError
 from sfe_jax.core.types import Array
 

@@ -3,8 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.measuring.limits import Limits
-from benchmarks.sections.forms import (
+from benchmarks.measuring.forms import (
     Built,
     Case,
     MissingFormError,
@@ -12,6 +11,7 @@ from benchmarks.sections.forms import (
     jax_form,
     measure_case,
 )
+from benchmarks.measuring.limits import Limits
 
 LIMITS = Limits(gb_per_s=10.0, gflop_per_s={"float32": 100.0})
 
