@@ -6,7 +6,6 @@ NEWEST ?= $(call works,python3.13)
 VENV := .venv
 NEWEST_VENV := .venv-newest
 BIN := $(VENV)/bin
-SHARED ?= ../shared
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile # Each has memory of its own.
 CHECKED := sfe_jax convert_weights benchmarks configs tests train.py evaluate.py
 
@@ -84,9 +83,8 @@ table-faces: $(VENV)/installed $(call link,psp) ## Measures the bundled networks
 	$(BIN)/python -m convert_weights $(FACES) $(call link,psp) -o $(RUNS)/faces64_table.safetensors
 	$(BIN)/python -m benchmarks.faces_table --weights $(RUNS)/faces64_table.safetensors
 
-golden: $(VENV)/installed ## Parity with the originals, on the reference vectors in SHARED.
-	$(BIN)/python -m tests.golden $(SHARED)/golden
-	$(BIN)/python -m tests.golden --checkpoints $(SHARED)/checkpoints
+golden: $(VENV)/installed ## Parity with the originals, on the reference vectors in the repository.
+	$(BIN)/python -m tests.golden
 
 bench: $(VENV)/installed ## Measures speed on this device; writes benchmarks/results.
 	$(BIN)/python -m benchmarks

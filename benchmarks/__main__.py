@@ -5,6 +5,8 @@
     python -m benchmarks networks --repeats 15    more turns, narrower ranges
     python -m benchmarks --compare OLD.json       measures, then prints what changed since
     python -m benchmarks --compare OLD.json NEW.json    only prints what changed between two
+    python -m benchmarks --page REPORT.json       only writes its page and plots again
+    python -m benchmarks operations --originals ../stylegan3    NVIDIA's own kernels compete too
 
 Sections:
     operations  each operation of StyleGAN alone, in every form that runs here
@@ -56,15 +58,21 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         "--originals",
         type=pathlib.Path,
         metavar="DIR",
-        help="checkout of stylegan2-ada-pytorch or stylegan3, whose CUDA kernels then compete",
+        help="checkout of stylegan2-ada-pytorch or stylegan3, whose CUDA kernels then compete in "
+        "the section operations",
     )
     add("--compare", nargs="+", type=pathlib.Path, metavar="JSON", help="see above")
+    add("--page", type=pathlib.Path, metavar="JSON", help="see above")
     add(
         "-o", "--out", type=pathlib.Path, default=RESULTS, metavar="DIR", help="default %(default)s"
     )
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.sections if name not in MODULES]:
         parser.error(f"section {unknown[0]!r} is unknown; choose of {', '.join(MODULES)}")
+    if options.originals and "operations" not in (options.sections or MODULES):
+        parser.error(
+            "--originals needs the section operations, where alone NVIDIA's kernels compete; add it"
+        )
     if options.compare and len(options.compare) > 2:
         parser.error("--compare takes one report or two")
     if options.repeats is not None and options.repeats < 1:
@@ -120,29 +128,32 @@ def measure(name: str, options: Any) -> Any:
     print(f"== {name}", file=sys.stderr, flush=True)
     try:
         section = importlib.import_module(MODULES[name]).section(options)
-    except ModuleNotFoundError as error:
-        if error.name != MODULES[name]:
-            raise
-        section = Section(name.capitalize(), f"`{MODULES[name]}` does not exist.", ())
     except SfeError as error:
         section = Section(name.capitalize(), f"Not measured: {error}.", ())
     return Measured(section, surroundings(options))
 
 
-def write(report: Any, folder: pathlib.Path, name: str, device: str) -> None:
-    """Writes JSON, page and plots of a report."""
-    from benchmarks.report.page import page, to_json
+def write_page(report: Any, folder: pathlib.Path, name: str) -> None:
+    """Writes page and plots of a report."""
+    from benchmarks.report.page import page
     from benchmarks.report.plots import draw
 
-    folder.mkdir(parents=True, exist_ok=True)
     files: dict[str, list[str]] = {}
     for section, each in report.items():
         for key, picture in draw(section, each.section).items():
             file = f"{name}-{key}.png"
             picture.save(folder / file, optimize=True)
             files.setdefault(section, []).append(file)
-    (folder / f"{name}.md").write_text(page(report, device, files))
+    (folder / f"{name}.md").write_text(page(report, files))
+
+
+def write(report: Any, folder: pathlib.Path, name: str) -> None:
+    """Writes JSON, page and plots of a report."""
+    from benchmarks.report.page import to_json
+
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(to_json(report))
+    write_page(report, folder, name)
 
 
 def file_name(device: str, *, quick: bool) -> str:
@@ -157,6 +168,24 @@ def print_changes(before: Any, after: Any) -> None:
     print("\n".join(changes(before, after)) or "Nothing changed beyond its spread.")
 
 
+def check_platforms(platforms: str | None) -> None:
+    """Refuses a list of JAX's platforms without the processor, on which FLOPs are counted.
+
+    Args:
+        platforms: With commas between; none means all.
+
+    Raises:
+        OptionError: If it is such a list.
+    """
+    from sfe_jax.core.errors import OptionError
+
+    if platforms and "cpu" not in platforms.split(","):
+        raise OptionError(
+            f"JAX_PLATFORMS is {platforms}; required is cpu too, on which the section operations "
+            f"counts FLOPs: set it to {platforms},cpu"
+        )
+
+
 def run(options: argparse.Namespace) -> None:
     """Measures what was asked for, and writes the report after each section.
 
@@ -166,23 +195,28 @@ def run(options: argparse.Namespace) -> None:
     from benchmarks.measuring.rows import Options
     from benchmarks.report.page import read
 
+    if options.page:
+        write_page(read(options.page), options.page.parent, options.page.stem)
+        return
     given = [read(path) for path in options.compare or ()]
     if len(given) == 2:
         print_changes(*given)
         return
-    device = device_name()
-    name = file_name(device, quick=options.quick)
+    sections = options.sections or list(MODULES)
+    if "operations" in sections:
+        check_platforms(os.environ.get("JAX_PLATFORMS"))
+    name = file_name(device_name(), quick=options.quick)
     known = options.out / f"{name}.json"
     report = read(known) if known.exists() else {}
     fresh = {}
     with tempfile.TemporaryDirectory() as workdir:
         repeats = options.repeats or (3 if options.quick else 7)
         how = Options(repeats, options.quick, options.originals, pathlib.Path(workdir))
-        for section in options.sections or MODULES:
+        for section in sections:
             fresh[section] = measure(section, how)
             found = {**report, **fresh}
             report = {name: found[name] for name in MODULES if name in found}
-            write(report, options.out, name, device)
+            write(report, options.out, name)
     print(f"Written: {options.out / name}.md, .json and plots")
     for before in given:
         print_changes(before, fresh)

@@ -9,18 +9,16 @@ Example: python -m benchmarks.against_torch --repeats 9 -o benchmarks/TORCH.md
 
 import argparse
 import importlib.util
-import json
-import pathlib
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import jax
 import numpy as np
 
-from benchmarks.measuring.pages import print_page
+from benchmarks.measuring.pages import page_path, print_page, write_page
 from benchmarks.measuring.timing import Spread, alternate, processor_name, processors, spread
 from sfe_jax.core.errors import OptionError, SfeError
 from sfe_jax.core.memory import keep_freed_memory
@@ -180,7 +178,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--small", action="store_true", help="narrow networks, to try the program")
     parser.add_argument("--keep-memory", action="store_true", help="both keep what they free")
     parser.add_argument("--compile", action="store_true", help="let torch.compile enter too")
-    parser.add_argument("-o", "--out", type=pathlib.Path, help="also write here, and JSON beside")
+    parser.add_argument("-o", "--out", type=page_path, help="also write here, and JSON beside")
     return parser.parse_args(arguments)
 
 
@@ -210,9 +208,7 @@ def run(options: argparse.Namespace) -> str:
     where = surroundings(threads(), memory_kept=options.keep_memory)
     text = page(rows, where, options.repeats)
     if options.out:
-        options.out.write_text(text)
-        content = {**where, "repeats": options.repeats, "rows": [asdict(row) for row in rows]}
-        options.out.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n")
+        write_page(options.out, text, {**where, "repeats": options.repeats, "rows": rows})
     return text
 
 

@@ -8,17 +8,14 @@ Example: python -m benchmarks.faces_table --count 1000 -o benchmarks/FACES.md
 """
 
 import argparse
-import json
 import pathlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.measuring.pages import print_page, provenance
+from benchmarks.measuring.pages import page_path, print_page, provenance, write_page
 from sfe_jax.core.cache import keep_compiled
-from sfe_jax.core.errors import OptionError
 from sfe_jax.core.markdown import table
 from sfe_jax.evaluation.drawn_faces.comparing import Figure
 from sfe_jax.evaluation.drawn_faces.table import (
@@ -289,7 +286,7 @@ def parse() -> argparse.Namespace:
     add("--batch", type=int, default=defaults.batch_size, help="pictures computed together")
     add("--edits", nargs="+", default=[case.name for case in CASES], help="attributes to edit")
     add("--methods", nargs="+", default=[], help="by default all that the bundle can")
-    add("-o", "--out", type=pathlib.Path, default=pathlib.Path("benchmarks/FACES.md"))
+    add("-o", "--out", type=page_path, default=pathlib.Path("benchmarks/FACES.md"))
     return parser.parse_args()
 
 
@@ -299,9 +296,6 @@ def run(arguments: argparse.Namespace) -> str:
     Raises:
         SfeError: If the bundle or an option cannot be used.
     """
-    out: pathlib.Path = arguments.out
-    if out.suffix != ".md":
-        raise OptionError(f"--out is {out}; required is a name ending in .md")
     options = FacesOptions(
         count=arguments.count,
         seed=arguments.seed,
@@ -314,11 +308,9 @@ def run(arguments: argparse.Namespace) -> str:
     results = evaluate_faces(load_bundle(weights), options)
     origin = provenance(weights)
     page = report(results, origin)
-    found = {split: [asdict(claim) for claim in claims(results, split)] for split in options.splits}
-    content: dict[str, Any] = {"provenance": origin, "claims": found, **asdict(results)}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(page)
-    out.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n")
+    found = {split: claims(results, split) for split in options.splits}
+    content = {"provenance": origin, "claims": found, **vars(results)}
+    write_page(arguments.out, page, content)
     return page
 
 

@@ -15,9 +15,7 @@ Example: python -m benchmarks.filtered_lrelu --repeats 9 -o benchmarks/FILTERED_
 """
 
 import argparse
-import json
 import math
-import pathlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,9 +28,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.measuring.pages import print_page
+from benchmarks.measuring.pages import page_path, print_page, write_page
 from benchmarks.measuring.timing import Spread, processor_name, processors, spread
-from sfe_jax.core.errors import OptionError
 from sfe_jax.core.markdown import table
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array
@@ -304,7 +301,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("--batch", type=int, default=4)
     add("--repeats", type=int, default=9, help="timed runs of each form")
     add("--forms", nargs="+", choices=FORMS, default=list(FORMS), help="the first is the measure")
-    add("-o", "--out", type=pathlib.Path, help="also write here, and JSON beside")
+    add("-o", "--out", type=page_path, help="also write here, and JSON beside")
     return parser.parse_args(arguments)
 
 
@@ -314,8 +311,6 @@ def run(options: argparse.Namespace) -> str:
     Raises:
         SfeError: If an option cannot be used.
     """
-    if options.out and options.out.suffix != ".md":
-        raise OptionError(f"--out is {options.out}; required is a name ending in .md")
     growth = AliasFreeOptions(
         num_layers=options.layers, num_critical=1, margin=options.margin, radial=options.radial
     )
@@ -332,15 +327,14 @@ def run(options: argparse.Namespace) -> str:
     memory = list(measure_memory(generator, batch=options.batch))
     text = page(rows, memory, options.batch, options.repeats)
     if options.out:
-        options.out.write_text(text)
         found = {
             "options": {**vars(options), "out": options.out.name},
             "processor": processor_name(),
             "processors": processors(),
-            "rows": [asdict(row) for row in rows],
-            "memory": [asdict(row) for row in memory],
+            "rows": rows,
+            "memory": memory,
         }
-        options.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
+        write_page(options.out, text, found)
     return text
 
 

@@ -9,10 +9,8 @@ Example: python -m benchmarks.generator_layers --repeats 9 -o benchmarks/LAYERS.
 """
 
 import argparse
-import json
-import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +20,7 @@ import numpy as np
 
 from benchmarks.measuring.flops import count_flops
 from benchmarks.measuring.limits import copy_rate
+from benchmarks.measuring.pages import page_path, print_page, write_page
 from benchmarks.measuring.timing import (
     Spread,
     best_rate,
@@ -174,8 +173,8 @@ their floors is lost in {lost}.
 """
 
 
-def main() -> None:
-    """Measures and prints the page."""
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.generator_layers",
         description=__doc__,
@@ -183,8 +182,12 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=9, help="timed runs after one warm-up")
     parser.add_argument("--small", action="store_true", help="narrow network, to try the program")
-    parser.add_argument("-o", "--out", type=pathlib.Path, help="also write here, and JSON beside")
-    options = parser.parse_args()
+    parser.add_argument("-o", "--out", type=page_path, help="also write here, and JSON beside")
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> str:
+    """Measures, writes the page and JSON beside it if asked, and gives the page."""
     kept = keep_freed_memory()
     generator: Any = small_modules()["generator"] if options.small else Generator()
     rate = best_rate(list(ceilings(options.repeats)))
@@ -192,15 +195,14 @@ def main() -> None:
     floors = Floors(rate, 1e3 * copy_rate(numbers, options.repeats))
     rows = list(layer_times(generator, repeats=options.repeats))
     text = page(rows, floors, memory_kept=kept)
-    print(text)
     if options.out:
-        options.out.write_text(text)
-        content = {
-            "memory_kept": kept,
-            "floors": asdict(floors),
-            "rows": [asdict(row) for row in rows],
-        }
-        options.out.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n")
+        write_page(options.out, text, {"memory_kept": kept, "floors": floors, "rows": rows})
+    return text
+
+
+def main() -> None:
+    """Measures and prints the page."""
+    print_page(lambda: run(parse()))
 
 
 if __name__ == "__main__":

@@ -8,21 +8,18 @@ Example: python -m benchmarks.projection -o benchmarks/PROJECTION.md --picture d
 """
 
 import argparse
-import dataclasses
-import json
 import pathlib
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
-from benchmarks.measuring.pages import print_page, provenance
+from benchmarks.measuring.pages import page_path, print_page, provenance, write_page
 from sfe_jax.cli.console import say
 from sfe_jax.core.cache import keep_compiled
-from sfe_jax.core.errors import OptionError
 from sfe_jax.core.images import save_image, to_float, to_uint8
 from sfe_jax.core.markdown import table
 from sfe_jax.core.sheets import enlarge, grid
@@ -215,13 +212,6 @@ def report(content: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plain(value: Any) -> Any:
-    """Dataclasses as dicts, for JSON."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    raise TypeError(f"{type(value).__name__} is not written")
-
-
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -236,7 +226,7 @@ def parse() -> argparse.Namespace:
     add("--tuning-steps", type=int, default=350, help="of each tuning, at most")
     add("--enough", type=float, default=0.06, help="distance at which a tuning ends")
     add("--picture", type=pathlib.Path, help="PNG of all results, such as docs/projection.png")
-    add("-o", "--out", type=pathlib.Path, default=pathlib.Path("benchmarks/PROJECTION.md"))
+    add("-o", "--out", type=page_path, default=pathlib.Path("benchmarks/PROJECTION.md"))
     return parser.parse_args()
 
 
@@ -246,9 +236,6 @@ def run(arguments: argparse.Namespace) -> str:
     Raises:
         SfeError: If the bundle or an option cannot be used.
     """
-    out: pathlib.Path = arguments.out
-    if out.suffix != ".md":
-        raise OptionError(f"--out is {out}; required is a name ending in .md")
     weights = arguments.weights or faces64()
     bundle = load_bundle(weights)
     generator: Any = bundle.network("generator").module
@@ -268,9 +255,7 @@ def run(arguments: argparse.Namespace) -> str:
         """Adds a figure and writes both files, so that a long run can be stopped."""
         content[part].append(value)
         say(f"{part}: {value}")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(report(content))
-        out.with_suffix(".json").write_text(json.dumps(content, indent=2, default=plain) + "\n")
+        write_page(arguments.out, report(content), content)
 
     judge, target = Judge(bundle), draw_unseen(arguments.count, generator.resolution)
     columns = {"target": target}

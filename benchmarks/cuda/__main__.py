@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from benchmarks.cuda.building import Device, build
+from sfe_jax.cli.console import fail
 from sfe_jax.core.errors import SfeError
 
 
@@ -37,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         library = build(options.device, folder=options.dir, architectures=options.architectures)
     except SfeError as error:
-        print(error, file=sys.stderr)
-        return 1
+        return fail(str(error))
     print(library)
     return 0
 

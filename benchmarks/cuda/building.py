@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import jax
 
+from sfe_jax.core.cache import cache_folder
 from sfe_jax.core.errors import OptionError, SfeError
 
 Device = Literal["cuda", "host"]
@@ -34,18 +35,12 @@ class BuildError(SfeError):
     """The library of kernels cannot be built."""
 
 
-def cache_folder() -> pathlib.Path:
-    """Where libraries are kept: $XDG_CACHE_HOME, or ~/.cache."""
-    root = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
-    return pathlib.Path(root) / "sfe_jax" / "kernels"
-
-
 def library_path(device: Device, folder: pathlib.Path | None = None) -> pathlib.Path:
     """Where the library of the present sources is, or would be.
 
     Args:
         device: "cuda" or "host".
-        folder: In place of `cache_folder()`.
+        folder: In place of the cache folder.
 
     Raises:
         OptionError: If `device` is another.
@@ -55,7 +50,11 @@ def library_path(device: Device, folder: pathlib.Path | None = None) -> pathlib.
     digest = hashlib.sha256(jax.__version__.encode())  # Its headers are compiled in.
     for path in sorted(SOURCE.iterdir()):
         digest.update(path.name.encode() + path.read_bytes())
-    return (folder or cache_folder()) / f"{device}-{digest.hexdigest()[:16]}" / "sfe_kernels.so"
+    return (
+        (folder or cache_folder("kernels"))
+        / f"{device}-{digest.hexdigest()[:16]}"
+        / "sfe_kernels.so"
+    )
 
 
 def _run(command: list[str], log: pathlib.Path) -> None:
@@ -80,7 +79,7 @@ def build(
 
     Args:
         device: "cuda" or "host".
-        folder: In place of `cache_folder()`.
+        folder: In place of the cache folder.
         architectures: Of GPUs, such as "80;90". None = 80, 86, 89, 90 and 100, as far as the
             compiler knows them.
 

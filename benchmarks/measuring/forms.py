@@ -199,7 +199,8 @@ def _checked(
         found = built.collect(result)
     except MissingFormError as error:
         return said(str(error))
-    except RuntimeError as error:  # Of XLA's or PyTorch's compilers, or out of memory.
+    # Of XLA's or PyTorch's compilers, out of memory, or of NVIDIA's modules about their inputs.
+    except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().partition("\n")[0]
         return said(f"Failed: {type(error).__name__}: {reason[:200]}")
     apart = difference(found, expected or found)
@@ -254,7 +255,8 @@ def _timed(row: Row, case: Case, runs: Sequence[float], repeats: int, limits: Li
         figures["images/s"] = case.images / times.median
     least = limits.least_s(gflop=case.gflop, gigabytes=case.gigabytes, number=case.number)
     figures["% of roof"] = 100 * least / times.median
-    few = f"{len(runs)} run(s) alone, for it is slow." if len(runs) < repeats else ""
+    count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
+    few = f"Only {count}, since it is slow." if len(runs) < repeats else ""
     return Row(row.case, row.form, {**figures, **row.figures}, f"{few} {row.note}".strip())
 
 

@@ -1,15 +1,18 @@
-"""What the pages of measurements share: where figures come from, and how a program ends."""
+"""What the pages of measurements share: where figures come from, and how they are written."""
 
+import dataclasses
+import json
 import pathlib
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
+from typing import Any
 
 import jax
 
 from sfe_jax.cli.console import fail
-from sfe_jax.core.errors import SfeError
+from sfe_jax.core.errors import OptionError, SfeError
 from sfe_jax.readers import sha256
 
 
@@ -22,6 +25,38 @@ def provenance(weights: pathlib.Path) -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("jax", "flax", "numpy")},
     }
+
+
+def page_path(name: str) -> pathlib.Path:
+    """The file of a page, named on the command line; refused before anything is measured.
+
+    Raises:
+        OptionError: If its name does not end in .md, so that the JSON beside it could replace it.
+    """
+    path = pathlib.Path(name)
+    if path.suffix != ".md":
+        raise OptionError(f"--out is {name}; required is a name ending in .md")
+    return path
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    """A dataclass for JSON."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(f"{type(value).__name__} is not written")
+
+
+def write_page(path: pathlib.Path, text: str, content: Mapping[str, Any]) -> None:
+    """Writes a page, and its figures as JSON beside it.
+
+    Args:
+        path: Of the page, from `page_path`; folders are made.
+        text: The page in Markdown.
+        content: The figures; may hold dataclasses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.with_suffix(".json").write_text(json.dumps(content, indent=2, default=_as_dict) + "\n")
 
 
 def print_page(measure: Callable[[], str]) -> None:

@@ -63,7 +63,7 @@ def batch_per_chip(recipe: Recipe, chips: int) -> int:
     return max(recipe.batch_size // chips, 1)
 
 
-def _batch(recipe: Recipe, mesh: Mesh, count: int) -> dict[str, jax.ShapeDtypeStruct]:
+def abstract_batch(recipe: Recipe, mesh: Mesh, count: int) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes of a batch with `count` pictures for each chip."""
     size, options = recipe.data.resolution, recipe.data
     shape = (count * mesh.shape[DATA], size, size, options.channels)
@@ -117,7 +117,7 @@ class Compiler:
         programs = self._programs(count)
         state = _bytes_per_chip(programs.abstract, programs.places)
         held = state + _bytes_per_chip(programs.method.frozen, programs.frozen_places)
-        lowered = programs.lower(_batch(self.recipe, self.mesh, count))
+        lowered = programs.lower(abstract_batch(self.recipe, self.mesh, count))
         costs, refused = [], {}
         for phase in programs.method.phases:
             if phase.stop == 0 or (names and phase.name not in names):
@@ -194,7 +194,7 @@ class Options:
     target: str = "v5e:16x16"
     count: int = 0  # Pictures on each chip; 0 for the recipe's share.
     precision: str = ""  # In place of the recipe's; "" for that.
-    level: str = "O1"  # Of XLA's optimisation.
+    level: str = "O0"  # Of XLA's optimisation.
     fit: bool = True  # Whether the hungriest phase is compiled twice, for the largest batch.
 
 
@@ -275,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-per-chip", type=int, default=0, metavar="N")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="")
     parser.add_argument(
-        "--level", choices=("O0", "O1", "O2", "O3"), default="O1", help="of XLA's optimisation"
+        "--level", choices=("O0", "O1", "O2", "O3"), default="O0", help="of XLA's optimisation"
     )
     parser.add_argument("--no-fit", action="store_true", help="leaves out the largest batch")
     parser.add_argument("--again", action="store_true", help="compiles what is known too")

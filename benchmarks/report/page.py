@@ -99,15 +99,15 @@ def rows_table(rows: Sequence[Row]) -> list[str]:
     return table(("case", "form", *names, "note"), cells)
 
 
-def page(report: Report, device: str, plots: Mapping[str, Sequence[str]]) -> str:
+def page(report: Report, plots: Mapping[str, Sequence[str]]) -> str:
     """The page in Markdown.
 
     Args:
-        report: All sections.
-        device: What was measured.
+        report: All sections, of one device.
         plots: Names of files by section.
     """
-    lines = [f"# Speed on {device}", "", "Written by `python -m benchmarks`.", ""]
+    devices = ", ".join(dict.fromkeys(each.where["device"] for each in report.values()))
+    lines = [f"# Speed on {devices}", "", "Written by `python -m benchmarks`.", ""]
     rows = [row for each in report.values() for row in each.section.rows]
     lines += [*losses(rows), "", *against(rows)]
     for name, each in report.items():

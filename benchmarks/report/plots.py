@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.measuring.rows import OURS, Row, Section
-from benchmarks.report.verdicts import TIME, Contest, contests
+from benchmarks.report.verdicts import TIME, Contest, contests, number_type
 
 FINE = 2
 """Pixels drawn for one that is shown, on each axis, so that lines are smooth."""
@@ -160,7 +160,7 @@ def roofline(section: Section, number: str) -> Image.Image | None:
     rows = [
         row
         for row in section.rows
-        if f", {number}" in row.case and row.figures.get("GFLOP/s", 0) and TIME in row.figures
+        if number_type(row.case) == number and row.figures.get("GFLOP/s", 0) and TIME in row.figures
     ]
     if not rows or not copy:
         return None

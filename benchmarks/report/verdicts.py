@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmarks.measuring.limits import PRECISIONS
 from benchmarks.measuring.rows import OURS, Row
 from sfe_jax.core.markdown import table
 
@@ -21,6 +22,11 @@ SAME = 0.05
 
 START_MS = 0.05
 """Milliseconds below which a call hardly shows the work."""
+
+
+def number_type(case: str) -> str:
+    """Type of the numbers of a case, a part of its name; empty where the name has none."""
+    return next((part for part in case.split(", ") if part in PRECISIONS), "")
 
 
 def short(value: float) -> str:
@@ -136,21 +142,30 @@ def losses(rows: Sequence[Row]) -> list[str]:
 
 
 def against(rows: Sequence[Row]) -> list[str]:
-    """The part of the page that sums up every form against ours."""
-    by_form: dict[str, list[Contest]] = {}
+    """The part of the page that sums up every form against ours, each type of numbers apart."""
+    groups: dict[tuple[str, str], list[Contest]] = {}
     for contest in contests(rows):
-        by_form.setdefault(contest.theirs.form, []).append(contest)
-    heads = ("form", "cases", "mean of its time over ours", "least", "most", "cases we lose")
+        key = (contest.theirs.form, number_type(contest.theirs.case))
+        groups.setdefault(key, []).append(contest)
+    heads = (
+        "form",
+        "numbers",
+        "cases",
+        "mean of its time over ours",
+        "least",
+        "most",
+        "cases we lose",
+    )
     cells = [
         [
-            form,
+            *key,
             str(len(found)),
             f"**{math.exp(sum(math.log(c.ratio) for c in found) / len(found)):.2f}**",
             f"{min(c.ratio for c in found):.2f}",
             f"{max(c.ratio for c in found):.2f}",
             str(sum(c.lost for c in found)),
         ]
-        for form, found in by_form.items()
+        for key, found in groups.items()
     ]
     said = "Geometric means over the cases that both did; above 1 ours is faster."
     return ["## Ours against every form", "", said, "", *table(heads, cells)] if cells else []

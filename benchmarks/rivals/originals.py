@@ -1,15 +1,16 @@
 """NVIDIA's own kernels, from a checkout of stylegan2-ada-pytorch or stylegan3 that the user has.
 
-Nothing of theirs is copied here: their modules are imported from the folder, and build themselves
-when first called. They need an NVIDIA GPU, PyTorch and nvcc. Each function here takes a tensor of
-the type and on the device of the inputs, and gives a function of tensors.
+Nothing of theirs is copied here: their modules are imported from the folder, and build their
+kernels before anything is computed. They need an NVIDIA GPU, PyTorch and nvcc. Each function here
+takes a tensor of the type and on the device of the inputs, and gives a function of tensors.
 """
 
 # pyright: reportMissingImports=false
 
-import importlib
 import pathlib
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -31,16 +32,39 @@ def open_originals(folder: pathlib.Path) -> None:
         sys.path.insert(0, str(folder))
 
 
-def _operation(name: str) -> ModuleType:
-    """A module of `torch_utils.ops`.
+def _module(name: str) -> ModuleType:
+    """A module of the checkout.
 
     Raises:
-        MissingFormError: If the checkout has none.
+        MissingFormError: If it is not there, or lacks what it imports.
     """
     try:
-        return importlib.import_module(f"torch_utils.ops.{name}")
-    except ModuleNotFoundError as error:
-        raise MissingFormError(f"This checkout has no {error.name}.") from error
+        return import_module(name)
+    except ImportError as error:
+        raise MissingFormError(f"`{name}` of this checkout is not importable: {error}.") from error
+
+
+def _operation(name: str) -> ModuleType:
+    """A module of `torch_utils.ops`, its kernels built.
+
+    That of stylegan2-ada-pytorch warns where they do not build, and goes on in plain PyTorch, which
+    is not what is to be measured; that of stylegan3 fails.
+
+    Raises:
+        MissingFormError: If there is no such module, or its kernels do not build.
+    """
+    module = _module(f"torch_utils.ops.{name}")
+    remedy = "it needs nvcc and a C++ compiler that PyTorch accepts"
+    try:
+        built = module._init()
+    except (ImportError, OSError, AssertionError, RuntimeError) as error:
+        said = str(error).strip().partition("\n")[0]
+        raise MissingFormError(
+            f"`{name}` of this checkout does not build: {said}; {remedy}."
+        ) from error
+    if not built:
+        raise MissingFormError(f"`{name}` of this checkout does not build; {remedy}.")
+    return module
 
 
 def bias_act(like: Any) -> Any:
@@ -52,46 +76,40 @@ def bias_act(like: Any) -> Any:
 
 def upfirdn2d(like: Any, f: np.ndarray, **options: Any) -> Any:
     """Resampling of x [N, C, H, W]; `options` are up, down, padding and gain."""
+    function = _operation("upfirdn2d").upfirdn2d
     import torch
 
-    function, filters = _operation("upfirdn2d").upfirdn2d, torch.tensor(f, device=like.device)
+    filters = torch.tensor(f, device=like.device)
     return lambda x: function(x, filters, **options)
 
 
 def downsample_conv(like: Any, f: np.ndarray) -> Any:
     """Low-pass filter and convolution of stride 2 of x [N, C, H, W] and weight [O, I, 3, 3]."""
+    _operation("upfirdn2d")  # Which the function calls.
+    function = _module("torch_utils.ops.conv2d_resample").conv2d_resample
     import torch
 
-    function, filters = (
-        _operation("conv2d_resample").conv2d_resample,
-        torch.tensor(f, device=like.device),
-    )
+    filters = torch.tensor(f, device=like.device)
     return lambda x, weight: function(x, weight.to(x.dtype), f=filters, down=2, padding=1)
 
 
 def modulated_conv_up(like: Any, f: np.ndarray) -> Any:
-    """Modulated convolution at twice the resolution, from the checkout's networks.
-
-    Raises:
-        MissingFormError: If they are those of stylegan3, whose convolution does not resample.
-    """
+    """Modulated convolution at twice the resolution, from the checkout's networks."""
+    _operation("upfirdn2d")  # Which the function calls.
+    _module("training")
+    later = find_spec("training.networks_stylegan2") is not None  # Its name in stylegan3.
+    module = _module("training.networks_stylegan2" if later else "training.networks")
     import torch
 
-    for name in ("training.networks", "training.networks_stylegan2"):  # Of either repository.
-        try:
-            function = importlib.import_module(name).modulated_conv2d
-        except ModuleNotFoundError:
-            continue
-        filters = torch.tensor(f, device=like.device)
-        options = {"up": 2, "padding": 1, "resample_filter": filters, "flip_weight": False}
-        return lambda x, weight, styles: function(x, weight, styles, **options)
-    raise MissingFormError("This checkout has no modulated_conv2d that resamples.")
+    filters = torch.tensor(f, device=like.device)
+    options = {"up": 2, "padding": 1, "resample_filter": filters, "flip_weight": False}
+    return lambda x, weight, styles: module.modulated_conv2d(x, weight, styles, **options)
 
 
 def filtered_lrelu(like: Any, up: np.ndarray, down: np.ndarray, **options: Any) -> Any:
     """Filtered leaky ReLU of x [N, C, H, W] and bias [C]; `options` are padding and clamp."""
+    function = _operation("filtered_lrelu").filtered_lrelu
     import torch
 
-    function = _operation("filtered_lrelu").filtered_lrelu
     fu, fd = (torch.tensor(f, device=like.device) for f in (up, down))
     return lambda x, bias: function(x, fu=fu, fd=fd, b=bias, up=2, down=2, **options)

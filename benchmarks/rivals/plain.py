@@ -1,7 +1,8 @@
 """The operations in JAX as anyone would write them: what XLA makes of the plain mathematics.
 
-Each has the arguments of the library's function of the same name. Filters are depthwise
-convolutions with a dilated input, kernels are modulated per sample, and a chain is a chain.
+Each has the arguments of the library's function of the same name, if there is one. Filters are
+depthwise convolutions with a dilated input, kernels are modulated per sample, and a chain is a
+chain.
 """
 
 import math
@@ -102,6 +103,12 @@ def bias_act(
         x = function(x, slope if alpha is None else alpha)
     x = x * (usual if gain is None else gain)
     return x if clamp is None else jnp.clip(x, -clamp, clamp)
+
+
+def epilogue(y: Array, scale: Array, noise: Array, bias: Array) -> Array:
+    """Demodulation, noise, bias and activation after a modulated convolution, one by one."""
+    y = y * scale[:, None, None, :].astype(y.dtype)
+    return bias_act(y + noise.astype(y.dtype), bias)
 
 
 def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:

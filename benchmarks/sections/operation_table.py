@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rivals import originals, plain
+from sfe_jax.core.precision import broadcast_like
 from sfe_jax.core.types import Array
 from sfe_jax.ops import bias_act as ops_bias_act
 from sfe_jax.ops import convolution as ops_convolution
@@ -15,6 +16,7 @@ from sfe_jax.ops import minibatch_std as ops_minibatch_std
 from sfe_jax.ops import modulated_conv as ops_modulated_conv
 from sfe_jax.ops import upfirdn2d as ops_upfirdn2d
 from sfe_jax.ops.lowpass import lowpass
+from sfe_jax.ops.packing import elementwise
 
 FILTER = ops_convolution.RESAMPLE_FILTER
 
@@ -97,12 +99,11 @@ def bias_act(size: Size) -> Operation:
 def epilogue(size: Size) -> Operation:
     """What follows a modulated convolution: demodulation, noise, bias, leaky ReLU."""
 
-    def chain(act: Callable[..., Array]) -> Callable[..., Array]:
-        def run(y: Array, scale: Array, noise: Array, bias: Array) -> Array:
-            y = y * scale[:, None, None, :].astype(y.dtype)
-            return act(y + noise.astype(y.dtype), bias)
-
-        return run
+    def ours(y: Array, scale: Array, noise: Array, bias: Array) -> Array:
+        """As `modulated_conv` and `StyledConv` end."""
+        y = elementwise(lambda y, s: y * broadcast_like(s, y), y, scale[:, None, None, :])
+        y = elementwise(lambda y, n: y + broadcast_like(n, y), y, noise.astype(y.dtype))
+        return ops_bias_act.bias_act(y, bias)
 
     n, side, channels = size
     scale = Input("vector", (n, channels), mean=1.0, full=True)
@@ -110,8 +111,8 @@ def epilogue(size: Size) -> Operation:
     return Operation(
         "epilogue",
         (_image(size), scale, noise, Input("vector", (channels,))),
-        chain(lambda x, b: ops_bias_act.bias_act(x, b)),
-        chain(plain.bias_act),
+        ours,
+        plain.epilogue,
         lambda _: _torch().epilogue,
         epilogue=True,
     )

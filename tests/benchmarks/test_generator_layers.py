@@ -2,9 +2,18 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from benchmarks.generator_layers import WHOLE, Floors, LayerTime, layer_times, page, slowest
+from benchmarks.generator_layers import (
+    WHOLE,
+    Floors,
+    LayerTime,
+    layer_times,
+    page,
+    parse,
+    slowest,
+)
 from benchmarks.measuring.flops import count_flops
 from benchmarks.measuring.timing import Spread
+from sfe_jax.core.errors import OptionError
 from sfe_jax.core.trees import apply
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.pipelines.bundle import abstract_variables
@@ -62,3 +71,8 @@ def test_page_names_the_share_of_the_ceiling():
         [row("b4.conv1", 20, gflop=1.0), row(WHOLE, 30, gflop=1.0)], floors, memory_kept=True
     )
     assert "| b4.conv1 | 1.00 | 0.0 | 20.00 | 20.00 to 20.00 | 50% |" in text
+
+
+def test_a_page_that_its_figures_would_replace_is_refused():
+    with pytest.raises(OptionError, match=r"--out is layers\.json; .* ending in \.md"):
+        parse(["-o", "layers.json"])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.__main__ import MODULES, device_name, parse, run
+from benchmarks.__main__ import MODULES, check_platforms, device_name, parse, run
 from benchmarks.report.page import read
 from benchmarks.sections import operation_table, operations
 from sfe_jax.core.errors import OptionError
@@ -92,11 +92,11 @@ def test_compare_of_a_report_with_itself_finds_nothing(report, capsys):
     assert capsys.readouterr().out == "Nothing changed beyond its spread.\n"
 
 
-def test_a_section_that_does_not_exist_says_so(tmp_path, monkeypatch):
-    monkeypatch.setitem(MODULES, "compiled", "benchmarks.nothing")
-    run(parse(["compiled", "--quick", "-o", str(tmp_path)]))
-    (path,) = tmp_path.glob("*.md")
-    assert "`benchmarks.nothing` does not exist." in path.read_text()
+def test_page_and_plots_can_be_written_again(report, tmp_path):
+    (tmp_path / report.name).write_text(report.read_text())
+    run(parse(["--page", str(tmp_path / report.name)]))
+    written = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert written == {path.name: path.read_bytes() for path in report.parent.iterdir()}
 
 
 def test_a_section_that_cannot_be_measured_says_why(tmp_path, monkeypatch):
@@ -113,6 +113,28 @@ def test_unknown_section_is_refused(capsys):
     with pytest.raises(SystemExit):
         parse(["training"])
     assert "choose of operations, networks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sections", [["networks"], ["input", "scaling"]])
+def test_originals_are_refused_where_they_do_not_compete(sections, capsys):
+    with pytest.raises(SystemExit):
+        parse([*sections, "--originals", "stylegan3"])
+    assert "--originals needs the section operations" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("sections", [[], ["networks", "operations"]])
+def test_originals_compete_in_operations(sections):
+    assert parse([*sections, "--originals", "stylegan3"]).originals.name == "stylegan3"
+
+
+def test_platforms_without_the_processor_are_refused_with_the_remedy():
+    with pytest.raises(OptionError, match=r"JAX_PLATFORMS is cuda; .* set it to cuda,cpu"):
+        check_platforms("cuda")
+
+
+@pytest.mark.parametrize("platforms", [None, "", "cpu", "tpu,cpu"])
+def test_platforms_with_the_processor_are_taken(platforms):
+    check_platforms(platforms)
 
 
 def test_help_teaches(capsys):

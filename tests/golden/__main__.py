@@ -1,9 +1,10 @@
 """Prints, per output, the error relative to its maximum; fails if one exceeds 2e-5.
 
 Examples:
-    python -m tests.golden ../shared/golden
-    python -m tests.golden ../shared/golden -k sg2_g64
-    python -m tests.golden --checkpoints ../shared/checkpoints
+    python -m tests.golden
+    python -m tests.golden -k sg2_g64
+    python -m tests.golden FOLDER
+    python -m tests.golden --checkpoints FOLDER
 """
 
 import argparse
@@ -11,6 +12,9 @@ import pathlib
 import sys
 
 from tests.golden.runner import TOLERANCE, Result, run_cases, run_checkpoints
+
+VECTORS = pathlib.Path(__file__).parent / "vectors"
+"""Cases of this repository: the small ones of those that README lists."""
 
 
 def _print(result: Result) -> None:
@@ -28,7 +32,13 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=pathlib.Path, help="reference cases, or official files")
+    parser.add_argument(
+        "folder",
+        type=pathlib.Path,
+        nargs="?",
+        default=VECTORS,
+        help="reference cases (those of this repository by default), or official files",
+    )
     parser.add_argument("-k", default="", metavar="WORD", help="only names or kinds with this word")
     parser.add_argument(
         "--checkpoints", action="store_true", help="FOLDER holds files in the official formats"

@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from convert_weights.kinds import below, by_name, network
+from convert_weights.kinds.network import below, network
+from convert_weights.kinds.table import by_name
 from convert_weights.name_maps import encoders, inception, stylegan2, stylegan3
 from sfe_jax.edits.operands import identity
 from sfe_jax.metrics import frechet

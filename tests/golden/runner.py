@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from convert_weights.combine import combine
-from convert_weights.kinds import detect
+from convert_weights.kinds.table import detect
 from sfe_jax.core.errors import SfeError
 from sfe_jax.pipelines.bundle import Network, Source
 from sfe_jax.readers import read

@@ -10,11 +10,13 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.golden import runner
-from tests.golden.__main__ import main
+from tests.golden.__main__ import VECTORS, main
 from tests.golden.kinds import KINDS
 from tests.golden.reader import case_kind, case_names, load_case
 
-GOLDEN = ROOT.parent / "shared" / "golden"
+FOLDERS = (VECTORS, ROOT.parent / "shared" / "golden")
+"""Where cases are looked for: the small ones here, all where the folder is beside."""
+
 CHECKPOINTS = ROOT.parent / "shared" / "checkpoints"
 
 LARGE = 20 * 2**20
@@ -28,11 +30,12 @@ def weight_bytes(folder, name):
 
 
 def cases():
-    """Names of the supported cases, large ones marked; none where the folder is absent."""
+    """Folder and name of every case that is at hand, large ones marked."""
+    found = {name: folder for folder in reversed(FOLDERS) for name in case_names(folder)}
+    slow = {name for name, folder in found.items() if weight_bytes(folder, name) > LARGE}
     return [
-        pytest.param(name, marks=[pytest.mark.slow] if weight_bytes(GOLDEN, name) > LARGE else [])
-        for name in case_names(GOLDEN)
-        if case_kind(GOLDEN, name) in KINDS
+        pytest.param(folder, name, marks=[pytest.mark.slow] if name in slow else [], id=name)
+        for name, folder in sorted(found.items())
     ]
 
 
@@ -47,10 +50,15 @@ def explain(result):
     return f"{result.failure} {result.errors}"
 
 
-@pytest.mark.parametrize("name", cases())
-def test_outputs_equal_the_originals(golden_folder, name):
-    result = runner.run_case(golden_folder, name)
+@pytest.mark.parametrize(("place", "name"), cases())
+def test_outputs_equal_the_originals(place, name):
+    result = runner.run_case(place, name)
     assert result.passed, explain(result)
+
+
+@pytest.mark.parametrize("path", sorted(VECTORS.glob("*.json")), ids=lambda path: path.stem)
+def test_kind_of_every_case_is_known(path):
+    assert case_kind(VECTORS, path.stem) in KINDS
 
 
 @pytest.mark.parametrize("stem", checkpoints())

@@ -30,14 +30,14 @@ def test_command_says_where_the_library_is(kernels, capsys):
 
 def test_missing_compiler_is_named_in_one_line(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(building.shutil, "which", lambda tool: None if tool == "nvcc" else tool)
-    assert command.main(["build", "--dir", str(tmp_path)]) == 1
+    assert command.main(["build", "--dir", str(tmp_path)]) == 2
     said = capsys.readouterr().err.strip()
-    assert said.startswith("nvcc is not found")
+    assert said.startswith("error: nvcc is not found")
     assert "\n" not in said
 
 
 def test_broken_source_is_said_in_one_line(kernels, broken, tmp_path, capsys):
-    assert command.main(["build", "--device", "host", "--dir", str(tmp_path)]) == 1
+    assert command.main(["build", "--device", "host", "--dir", str(tmp_path)]) == 2
     said = capsys.readouterr().err.strip()
     assert "error" in said
     assert "log.txt" in said

@@ -105,6 +105,22 @@ def test_a_failing_form_says_so_in_one_line(rows):
     assert rows["failing"].note == "Failed: RuntimeError: out of memory"
 
 
+def test_an_assertion_of_a_form_ends_it_alone():
+    def refusing(example):
+        raise AssertionError("x must have four axes")
+
+    rows = measure(right=host_form(lambda x: 2 * x), refusing=refusing)
+    assert rows["refusing"].note == "Failed: AssertionError: x must have four axes"
+
+
+@pytest.mark.parametrize(("budget_s", "note"), [(0.0, "Only 1 run, since it is slow."), (60.0, "")])
+def test_a_form_that_ended_early_says_so(budget_s, note):
+    (row,) = measure_case(
+        case(right=host_form(lambda x: 2 * x)), repeats=2, limits=LIMITS, budget_s=budget_s
+    )
+    assert row.note == note
+
+
 def test_every_form_has_a_row_in_its_order(rows):
     assert list(rows) == ["right", "wrong", "nan", "missing", "failing"]
 

@@ -12,8 +12,11 @@ def row(form, ms, *, spread=0.1, case="blur, forward", note="", **figures):
     return Row(case, form, {**times, **figures}, note)
 
 
+WHERE = {"device": "a device", "jax": "0.0"}
+
+
 def report(*rows):
-    return {"operations": Measured(Section("Operations", "How.", rows), {"jax": "0.0"})}
+    return {"operations": Measured(Section("Operations", "How.", rows), WHERE)}
 
 
 OURS = row("XLA, ours", 4.0, **{"GB moved": 3.0, "kernels": 5, "GB/s": 250.0, "% of roof": 20.0})
@@ -34,12 +37,16 @@ def test_what_is_no_report_is_refused_by_name(tmp_path, content):
 
 def test_page_has_every_row():
     rows = [OURS, row("XLA, plain", 8.0), Row("every case", "CUDA, ours", {}, "No GPU.")]
-    text = page(report(*rows), "a device", {})
+    text = page(report(*rows), {})
     assert all(f"| {each.case} | {each.form} |" in text for each in rows)
 
 
+def test_page_is_called_after_the_device():
+    assert page(report(OURS), {}).startswith("# Speed on a device\n")
+
+
 def test_page_shows_its_plots():
-    assert "![Operations](a.png)" in page(report(OURS), "a device", {"operations": ["a.png"]})
+    assert "![Operations](a.png)" in page(report(OURS), {"operations": ["a.png"]})
 
 
 def test_a_figure_stands_with_its_range():
@@ -88,5 +95,5 @@ def test_sections_that_one_report_lacks_are_not_compared():
 
 def test_another_version_is_named():
     before, after = report(OURS), report(OURS)
-    after["operations"] = replace(after["operations"], where={"jax": "0.1"})
+    after["operations"] = replace(after["operations"], where={**WHERE, "jax": "0.1"})
     assert list(changes(before, after)) == ["operations: measured with jax 0.0 -> 0.1"]

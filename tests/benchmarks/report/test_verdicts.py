@@ -44,7 +44,19 @@ def test_reasons_compare_bytes_with_the_least_where_the_other_tells_none():
 def test_mean_over_forms_is_geometric():
     rows = [row("XLA, ours", 1.0), row("other", 2.0)]
     rows += [row("XLA, ours", 1.0, case="b"), row("other", 8.0, case="b")]
-    assert f"| other | 2 | **{math.sqrt(16):.2f}** | 2.00 | 8.00 | 0 |" in against(rows)
+    assert f"| other |  | 2 | **{math.sqrt(16):.2f}** | 2.00 | 8.00 | 0 |" in against(rows)
+
+
+def test_types_of_numbers_are_summed_up_apart():
+    rows = []
+    for number, theirs in (("float32", 2.0), ("bfloat16", 0.5)):
+        case = f"blur, 1x8, {number}, forward"
+        rows += [row("XLA, ours", 1.0, case=case), row("other", theirs, case=case)]
+    found = [line for line in against(rows) if line.startswith("| other |")]
+    assert found == [
+        "| other | float32 | 1 | **2.00** | 2.00 | 2.00 | 0 |",
+        "| other | bfloat16 | 1 | **0.50** | 0.50 | 0.50 | 1 |",
+    ]
 
 
 def test_reasons_name_a_call_that_is_too_short_to_tell():

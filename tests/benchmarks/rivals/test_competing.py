@@ -1,11 +1,9 @@
 import contextlib
 
 import jax.numpy as jnp
-import pytest
 
-from benchmarks.measuring.forms import MissingFormError, jax_form
+from benchmarks.measuring.forms import jax_form
 from benchmarks.rivals.competing import CUDA, NVIDIA, PALLAS, absent, absent_rows, epilogues, within
-from benchmarks.rivals.originals import open_originals
 
 
 def test_every_form_that_is_absent_says_why(tmp_path):
@@ -42,8 +40,3 @@ def test_a_form_is_built_in_its_context():
 
     within(context, jax_form(double))((jnp.ones(3),))
     assert inside == ["in", "traced", "out"]
-
-
-def test_a_folder_without_the_originals_is_refused_by_name(tmp_path):
-    with pytest.raises(MissingFormError, match=r"upfirdn2d\.py is not there"):
-        open_originals(tmp_path)
