@@ -6,7 +6,8 @@ The batch is the recipe's, or the least multiple of the chips. FLOPs and bytes a
 chip, counted by the compiler for TPUs and by `measuring.hlo` for GPUs, whose own does not;
 times are those figures over the chip's peaks, so that a step takes at least the longest of the
 three. Compiling takes minutes a phase on a slow machine, so results are kept as JSON beside the
-page: what is stopped goes on, and what has not changed is not compiled again.
+page: what is stopped goes on, and what has not changed is not compiled again. Level O0 takes half
+the time of O1 or less, with the same figures; above O1 a phase takes much longer.
 
     python -m benchmarks.pods --config=configs/ffhq1024_editor.py --topology=v5e:16x16
     python -m benchmarks.pods --config=configs/ffhq1024_editor.py --target=cuda-h100x8
@@ -172,18 +173,24 @@ class Compiler:
 
 
 def largest_batch(few: Cost, many: Cost, chip: Chip) -> int:
-    """Pictures that fit a chip, on the line through two compiles of the hungriest phase."""
+    """Pictures that fit a chip, on the line through two compiles of the hungriest phase.
+
+    The larger of the two batches where it takes no more memory than the smaller.
+    """
     slope = (many.temp - few.temp) / (many.batch - few.batch)
     if slope <= 0:
-        return 0
+        return many.batch if many.peak <= chip.memory else 0
     return max(int(few.batch + (chip.memory - few.peak) // slope), 0)
 
 
 def _fitting(compiler: Compiler, few: Cost) -> int:
-    """The largest batch of a chip, for which a phase is compiled once more."""
-    twice, refused = compiler.costs(2 * few.batch, [few.name])
-    temp = refused[few.name] if refused else twice[0].temp
-    many = dataclasses.replace(few, batch=2 * few.batch, temp=temp)
+    """The largest batch of a chip, for which a phase is compiled once more.
+
+    With four times the pictures: what takes a share of a batch may cost as much for twice as many.
+    """
+    more, refused = compiler.costs(4 * few.batch, [few.name])
+    temp = refused[few.name] if refused else more[0].temp
+    many = dataclasses.replace(few, batch=4 * few.batch, temp=temp)
     return largest_batch(few, many, compiler.chip)
 
 
