@@ -2,8 +2,8 @@
 
 # pyright: reportMissingImports=false
 
-import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,15 +14,48 @@ from benchmarks.torch_reference.contests import generator_builder, sfe_builders
 from benchmarks.torch_reference.discriminator import Discriminator
 from benchmarks.torch_reference.editing import Sfe
 from benchmarks.torch_reference.loading import load
+from benchmarks.torch_reference.stylegan3 import FourierInput
+from benchmarks.torch_reference.stylegan3 import Generator as AliasFree
+from benchmarks.torch_reference.training import (
+    PHASES,
+    Phase,
+    Players,
+    path_length_penalty,
+    path_lengths,
+    r1_penalty,
+)
+from sfe_jax.models.stylegan3 import Generator as AliasFreeGenerator
+from sfe_jax.training.gan import Gan
+from sfe_jax.training.method import TrainState
 
 
-def _placed(build: Callable[[], nn.Module], variables: Any, like: Tensor) -> nn.Module:
+def _placed(build: Callable[[], nn.Module], variables: Any, like: Tensor) -> Any:
     """A module with our weights, of the type and on the device of `like`, to be trained."""
     return load(build, variables).to(device=like.device, dtype=like.dtype).requires_grad_(True)
 
 
+def _alias_free(module: AliasFreeGenerator, variables: Any, like: Tensor) -> nn.Module:
+    """StyleGAN3's generator, whose waves are float32 throughout, as in the originals."""
+    build = partial(
+        AliasFree,
+        module.layers,
+        z_dim=module.z_dim,
+        w_dim=module.w_dim,
+        mapping_layers=module.mapping_layers,
+        output_scale=module.output_scale,
+        clamp=module.conv_clamp,
+    )
+    network = _placed(build, variables, like.float())
+    for part in (network.mapping, *network.synthesis.children()):
+        if not isinstance(part, FourierInput):
+            part.to(like.dtype)
+    return network
+
+
 def generator(module: Any, variables: Any) -> Callable[[Tensor], nn.Module]:
     """Z to pictures."""
+    if isinstance(module, AliasFreeGenerator):
+        return lambda like: _alias_free(module, variables, like)
     return lambda like: _placed(generator_builder(module), variables, like)
 
 
@@ -87,8 +120,7 @@ def r1(network: Any) -> Callable:
 
     def run(images: Tensor) -> tuple[Tensor, Tensor]:
         images = images.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(network(images).sum(), images, create_graph=True)
-        penalty = slope.float().square().sum(dim=(1, 2, 3)).mean()
+        penalty = r1_penalty(network(images), images)
         found = torch.autograd.grad(penalty, weights, allow_unused=True)  # The last bias.
         return penalty, total_square([g for g in found if g is not None])
 
@@ -101,12 +133,65 @@ def path_length(network: Any) -> Callable:
 
     def run(ws: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         ws = ws.detach().requires_grad_()
-        images = network(ws)
-        projected = (images * y).sum() / math.sqrt(images.shape[2] * images.shape[3])
-        (slope,) = torch.autograd.grad(projected, ws, create_graph=True)
-        lengths = slope.float().square().sum(2).mean(1).sqrt()
-        penalty = (lengths - 0.01 * lengths.mean()).square().mean()
+        penalty, _ = path_length_penalty(path_lengths(network(ws), ws, y), 0.0)
         found = torch.autograd.grad(penalty, weights, allow_unused=True)
         return penalty, total_square([g for g in found if g is not None])
 
     return run
+
+
+# Training.
+
+
+def phase(method: Gan, state: TrainState, name: str) -> Callable[[Tensor], Phase]:
+    """A phase of a step of the GAN, whose weights are float32 in every type.
+
+    Args:
+        method: With StyleGAN2's networks.
+        state: With their variables; its optimisers have seen nothing.
+        name: Of the phase.
+    """
+    judge = partial(Discriminator, method.discriminator.channels)
+
+    def make(like: Tensor) -> Phase:
+        draw = partial(_placed, generator_builder(method.generator), like=like.float())
+        players = Players(
+            draw(state.networks["generator"]),
+            _placed(judge, state.networks["discriminator"], like.float()),
+            draw(state.averages["generator"]),
+            method.options,
+        )
+        return PHASES[name](players, method.options, method.batch_size)
+
+    return make
+
+
+def trained(phase: Any) -> Callable[..., tuple[Players, list[Tensor]]]:
+    """A phase, as it is or compiled, and its optimiser: inputs -> players after it, losses."""
+
+    def run(*inputs: Tensor) -> tuple[Players, list[Tensor]]:
+        found = phase(*inputs)
+        if found is None:
+            return phase.players, []
+        loss, shown = found
+        phase.optimizer.zero_grad()
+        loss.backward()
+        phase.optimizer.step()
+        return phase.players, [shown.detach()]
+
+    return run
+
+
+def moved(found: tuple[Players, list[Tensor]]) -> list[Tensor]:
+    """What stands for a phase: its loss, squares of the networks, of the average, of the slopes."""
+    players, losses = found
+    networks = (players.generator, players.discriminator)
+    weights = [x for network in networks for x in network.state_dict().values()]
+    slopes = [
+        moments["exp_avg"]  # With a first decay of 0 that is the slope itself.
+        for optimizer in players.optimizers.values()
+        for moments in optimizer.state.values()
+    ]
+    average = players.average.state_dict().values()
+    groups = (weights, average, slopes or [torch.zeros(())])  # The last phase has no slopes.
+    return [*losses, *(total_square(group) for group in groups)]

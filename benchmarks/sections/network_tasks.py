@@ -13,6 +13,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from optax.tree_utils import tree_get
 
 from benchmarks.measuring.forms import Arrays
 from benchmarks.rivals import torch_forms
@@ -22,9 +23,10 @@ from sfe_jax.core.types import Array
 from sfe_jax.edits.operands import identity
 from sfe_jax.losses.adversarial import path_length_penalty, path_lengths_along, r1_penalty
 from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.pipelines.bundle import abstract_variables
 from sfe_jax.pipelines.methods import SfeMethod
 from sfe_jax.pipelines.random_bundle import random_variables
-from sfe_jax.training.gan import Gan, GanOptions
+from sfe_jax.training.gan import Gan, GanOptions, mix_codes
 from sfe_jax.training.method import TrainState
 from sfe_jax.training.recipe import Setting
 
@@ -44,12 +46,14 @@ class Task:
     fixed: tuple[Any, ...]  # Weights.
     draw: Callable[[Array], Arrays]
     function: Callable[..., Any]  # Of `fixed` and what is drawn.
+    torch: Callable[[Any], Any]  # As `torch_form` has it.
     compared: Callable[[Any], Any] = lambda results: results
-    torch: Callable[[Any], Any] | None = None  # As `torch_form` has it; None if there is none.
     order: Callable[[Callable], Callable] = torch_forms.forward
     compiled: bool = True  # Whether PyTorch's compiler takes part; it differentiates once at most.
     kinds: tuple[str, ...] = ("vector",)  # Of what is drawn.
     results: tuple[str, ...] = ("image",)
+    fresh: Callable[[Any, Arrays], Arrays] = lambda _, arrays: arrays  # As `torch_form` has it.
+    torch_compared: Callable[[Any], Any] = lambda found: found
     interval: int = 0  # Steps from one run to the next, if it is a phase of a step; or 0.
 
 
@@ -60,9 +64,9 @@ def _torch() -> Any:
     return torch_networks
 
 
-def _weights(module: nn.Module) -> Any:
+def _weights(module: nn.Module, seed: int = 0) -> Any:
     """Random variables of a network."""
-    return random_variables(module, np.random.default_rng(0))
+    return random_variables(module, np.random.default_rng(seed))
 
 
 def _normal(*shapes: Sequence[int], dtype: Any = jnp.float32) -> Callable[[Array], Arrays]:
@@ -84,7 +88,7 @@ def total_square(gradients: Any) -> Array:
 # Tasks.
 
 
-def forward(name: str, module: Any, batch: int, *, torch: bool = True) -> Task:
+def forward(name: str, module: Any, batch: int) -> Task:
     """A generator: z to pictures."""
     variables = _weights(module)
     return Task(
@@ -93,13 +97,13 @@ def forward(name: str, module: Any, batch: int, *, torch: bool = True) -> Task:
         fixed=(variables,),
         draw=_normal((batch, module.z_dim)),
         function=partial(apply, module),
-        torch=(lambda like: _torch().generator(module, variables)(like)) if torch else None,
+        torch=lambda like: _torch().generator(module, variables)(like),
     )
 
 
-def by_weights(name: str, module: Any, batch: int, *, torch: bool = True) -> Task:
+def by_weights(name: str, module: Any, batch: int) -> Task:
     """A generator forward and backward."""
-    task = forward(name, module, batch, torch=torch)
+    task = forward(name, module, batch)
 
     def run(variables: Any, z: Array) -> tuple[Array, Array]:
         def loss(params: Any, z: Array) -> Array:
@@ -203,12 +207,84 @@ def edit(modules: Mapping[str, Any], batch: int) -> Task:
 
 
 def _first_state(method: Gan) -> TrainState:
-    """Random networks, and optimisers that have seen nothing; nothing is compiled for it."""
+    """Random networks, another average, and optimisers that have seen nothing; none is compiled."""
     modules = {"generator": method.generator, "discriminator": method.discriminator}
     networks = {role: _weights(module) for role, module in modules.items()}
     shapes = jax.eval_shape(partial(method.init, given={}), jax.random.key(0))
     zeros: TrainState = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-    return zeros._replace(networks=networks, averages={"generator": networks["generator"]})
+    return zeros._replace(networks=networks, averages={"generator": _weights(method.generator, 1)})
+
+
+# A step of training. PyTorch is given the random numbers that ours draws. Its discriminator has
+# groups of strided pictures: it gets them in an order in which these are our neighbours.
+
+
+def _noise(generator: Any, count: int, key: Array) -> Arrays:
+    """What a generator draws with a key for `count` pictures: [N, r, r, 1] of each layer."""
+    shapes = abstract_variables(generator)
+    _, drawn = apply(
+        generator,
+        jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes),
+        jnp.zeros((count, generator.num_ws, generator.w_dim)),
+        noise_mode="random",
+        rngs={"noise": key},
+        method="synthesize",
+        capture_intermediates=lambda _, name: name == "_noise",
+        mutable=["intermediates"],
+    )
+    synthesis = drawn["intermediates"]["synthesis"]
+    convs = [layer for layer in generator.layers if layer.kind == "conv"]
+    return tuple(synthesis[layer.block][layer.part]["_noise"][0] for layer in convs)
+
+
+def _draws(method: Gan, phase: str, seed: Array) -> Arrays:
+    """The random numbers of a phase, from keys that are split as the method splits them.
+
+    Returns:
+        z [N, 2, Z], rows that are of its first [1, L, 1], directions [N, R, R, 3] if it is that
+        of path lengths, and the noise of each layer.
+    """
+    generator, options = method.generator, method.options
+    along_paths = phase == "path_length"
+    count = max(method.batch_size // (options.path_length_shrink if along_paths else 1), 1)
+    parts = 5 if phase == "discriminator" else 4
+    keys = jax.random.split(jax.random.wrap_key_data(seed), parts)
+    z_key, mix_key = jax.random.split(keys[1])
+    z = jax.random.normal(z_key, (count, 2, generator.z_dim))
+    ones = jnp.ones((1, generator.num_ws, 1))
+    first = mix_codes(ones, jnp.zeros_like(ones), mix_key, probability=options.mixing)
+    shape = (count, generator.resolution, generator.resolution, 3)
+    y = (jax.random.normal(keys[3], shape),) if along_paths else ()
+    return z, first, *y, *_noise(generator, count, keys[2])
+
+
+def _strided(x: Array, group: int) -> Array:
+    """Samples [N, ...] in an order in which strided groups are what groups of neighbours were."""
+    if len(x) < group:
+        return x  # The rows that all samples share.
+    return x.reshape(-1, group, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape)
+
+
+def _inputs(method: Gan, phase: str, images: Array, seed: Array) -> Arrays:
+    """What PyTorch's phase of a name takes."""
+    if phase == "average":
+        return ()
+    if phase == "path_length":
+        return _draws(method, phase, seed)
+    seen = (images,) if phase in ("discriminator", "r1") else ()
+    drawn = () if phase == "r1" else _draws(method, phase, seed)
+    group = min(method.options.group_size, len(images))
+    return tuple(_strided(x, group) for x in (*seen, *drawn))
+
+
+@jax.jit
+def _moved(results: tuple[TrainState, dict[str, Array]]) -> list[Array]:
+    """What stands for a phase: its loss, squares of the networks, of the average, of the slopes."""
+    state, scalars = results
+    losses = [scalars[name] for name in sorted(scalars) if name.startswith("loss/")]
+    # The first moment: with a first decay of 0 that is the slope itself.
+    slopes = [tree_get(optimizer, "mu") for optimizer in state.optimizers.values()]
+    return [*losses, *map(total_square, (state.networks, state.averages, slopes))]
 
 
 def training_phase(
@@ -234,19 +310,30 @@ def training_phase(
         images = jax.random.randint(key, shape, 0, 256).astype(jnp.uint8)
         return images, jax.random.bits(key, (2,), jnp.uint32)
 
-    def run(state: TrainState, images: Array, seed: Array) -> tuple[Any, TrainState]:
-        key = jax.random.wrap_key_data(seed)
-        state, scalars = chosen.run(state, {}, {"image": images}, key)
-        trained = [network["params"] for network in state.networks.values()]
-        sizes = [total_square(tree) for tree in (trained, state.averages)]
-        return (scalars, sizes), state
+    def run(state: TrainState, images: Array, seed: Array) -> tuple[TrainState, dict[str, Array]]:
+        return chosen.run(state, {}, {"image": images}, jax.random.wrap_key_data(seed))
 
+    inputs = jax.jit(partial(_inputs, method, phase))
+
+    def fresh(made: Any, arrays: Arrays) -> Arrays:
+        made.players.reset()
+        return inputs(*arrays)
+
+    state = _first_state(method)
+    given = jax.eval_shape(inputs, *jax.eval_shape(draw, jax.random.key(0)))
     return Task(
         name=f"{name}, batch {batch}, {{}}, {STEP}{phase}",
         images=batch,
-        fixed=(_first_state(method),),
+        fixed=(state,),
         draw=draw,
         function=run,
-        compared=lambda results: results[0],
+        torch=lambda like: _torch().phase(method, state, phase)(like),
+        compared=_moved,
+        order=lambda made: _torch().trained(made),
+        compiled=phase in ("generator", "discriminator"),
+        kinds=tuple("image" if x.ndim == 4 else "vector" for x in given),
+        results=("vector",) * (3 if phase == "average" else 4),
+        fresh=fresh,
+        torch_compared=lambda found: _torch().moved(found),
         interval=chosen.interval,
     )

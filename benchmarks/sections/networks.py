@@ -49,8 +49,10 @@ TEXT = (
     "and results. By weights: the gradient of half the squared distance of the result from 1. R1 "
     "and path length: the penalty and its gradient. A training step runs its phases one by one, "
     "each with its optimiser; its own row adds them, path lengths in every fourth step and R1 in "
-    "every sixteenth. `torch.compile` does not differentiate twice. PyTorch has no StyleGAN3 and "
-    "no whole step here; what that is made of are the rows by weights, R1 and path length."
+    "every sixteenth. In a step PyTorch is given the random numbers, which ours draws while the "
+    "clock runs; it moves its weights in place, where ours makes new ones, and leaves out the "
+    "bound of activations, which these do not reach. `torch.compile` does not differentiate twice: "
+    "its step takes the phases that need it as they are."
 )
 
 TOLERANCES = {"float32": 2e-4, "TF32": 3e-2, "bfloat16": 1e-1}
@@ -61,6 +63,9 @@ BUDGET_S = 6.0
 
 PHASES = ("generator", "path_length", "discriminator", "r1", "average")
 """Of a step of the GAN."""
+
+STANDS_IN = {COMPILED: f"{TORCH}, channels last"}
+"""Whose phases a form takes in a step where it has none of its own."""
 
 Make = Callable[[str], Task]
 """From a type of numbers to a task."""
@@ -112,9 +117,11 @@ def step_phases(name: str, options: GanOptions, resolution: int, *, batch: int) 
 def quick_tasks() -> tuple[Make, ...]:
     """The smallest networks that have every part."""
     modules: dict[str, Any] = small_modules()
+    alias_free = AliasFreeOptions(num_layers=4).build(resolution=32, base=256, maximum=16)
     return (
         lambda _: forward("StyleGAN2 64, narrow", modules["generator"], 2),
         lambda _: r1("StyleGAN2 64, narrow", modules["discriminator"], 2),
+        lambda _: forward("StyleGAN3 32, narrow", alias_free, 2),
     )
 
 
@@ -129,8 +136,8 @@ def host_tasks() -> tuple[Make, ...]:
         lambda number: by_weights("StyleGAN2 64, base 4096", small(number), 4),
         lambda number: path_length("StyleGAN2 64, base 4096", small(number), 4),
         lambda number: r1("StyleGAN2 64, base 4096", discriminator(64, number, base=4096), 4),
-        lambda number: forward("StyleGAN3 64, narrow", alias_free(number), 1, torch=False),
-        lambda number: by_weights("StyleGAN3 64, narrow", alias_free(number), 1, torch=False),
+        lambda number: forward("StyleGAN3 64, narrow", alias_free(number), 1),
+        lambda number: by_weights("StyleGAN3 64, narrow", alias_free(number), 1),
         *step_phases("StyleGAN2 64, narrow", narrow, 64, batch=8),
     )
 
@@ -148,8 +155,8 @@ def device_tasks() -> tuple[Make, ...]:
         lambda number: by_weights("StyleGAN2 256", half(number), 16),
         lambda number: path_length("StyleGAN2 256", half(number), 8),
         lambda number: r1("StyleGAN2 256", judge(number), 16),
-        lambda number: forward("StyleGAN3 1024", large(number), 4, torch=False),
-        lambda number: by_weights("StyleGAN3 256", medium(number), 8, torch=False),
+        lambda number: forward("StyleGAN3 1024", large(number), 4),
+        lambda number: by_weights("StyleGAN3 256", medium(number), 8),
         *step_phases("StyleGAN2 256", options, 256, batch=16),
         lambda number: edit(sfe_modules(number), 1),
         lambda number: edit(sfe_modules(number), 8),
@@ -176,7 +183,7 @@ def _forms(task: Task, number: str, reasons: Mapping[str, str]) -> dict[str, For
     found = {OURS: ours, PLAIN: within(plain.installed, ours), **kernel_forms(ours, reasons)}
     if number == "TF32":
         found = {name: within(tensor_float, form) for name, form in found.items()}
-    if task.torch is None or TORCH in reasons:
+    if TORCH in reasons:
         return found
     make = partial(
         torch_forms.torch_form,
@@ -186,6 +193,8 @@ def _forms(task: Task, number: str, reasons: Mapping[str, str]) -> dict[str, For
         results=task.results,
         number=number,
         cast=True,
+        fresh=task.fresh,
+        compared=task.torch_compared,
     )
     found |= {TORCH: make(), f"{TORCH}, channels last": make(last=True)}
     if task.compiled and COMPILED not in reasons:
@@ -225,29 +234,36 @@ def make_case(make: Make, number: str, reasons: Mapping[str, str]) -> tuple[int,
     )
 
 
+def _joined(parts: Sequence[tuple[int, Row]]) -> dict[str, float]:
+    """Figures of a step from the interval and the row of each of its phases."""
+    rows = [row for _, row in parts]
+    names = ("ms", "least ms", "most ms")
+    figures = {n: sum(row.figures[n] / interval for interval, row in parts) for n in names}
+    figures["images/s"] = rows[0].figures["images/s"] * rows[0].figures["ms"] / figures["ms"]
+    for name, join in (("compile s", sum), ("peak MiB", max)):
+        if known := [row.figures[name] for row in rows if name in row.figures]:
+            figures[name] = join(known)
+    return figures
+
+
 def whole_step(phases: Sequence[tuple[int, Row]]) -> Iterator[Row]:
     """Rows of a step from those of its phases, for the forms that did all of them.
 
     Args:
         phases: Interval of each phase, and its row in one form.
     """
-    forms: dict[str, list[tuple[int, Row]]] = {}
+    forms: dict[str, dict[str, tuple[int, Row]]] = {}
     for interval, row in phases:
-        forms.setdefault(row.form, []).append((interval, row))
-    for form, parts in forms.items():
-        if len(parts) < len(PHASES) or any("ms" not in row.figures for _, row in parts):
+        forms.setdefault(row.form, {})[row.case.partition(STEP)[2]] = (interval, row)
+    for form, own in forms.items():
+        taken = {**forms.get(STANDS_IN.get(form, form), {}), **own}
+        if len(taken) < len(PHASES) or any("ms" not in row.figures for _, row in taken.values()):
             continue
-        names = ("ms", "least ms", "most ms")
-        figures = {n: sum(row.figures[n] / interval for interval, row in parts) for n in names}
-        first = parts[0][1]
-        images = first.figures["images/s"] * first.figures["ms"] / figures["ms"]
-        figures |= {
-            "images/s": images,
-            "compile s": sum(row.figures["compile s"] for _, row in parts),
-            "peak MiB": max(row.figures["peak MiB"] for _, row in parts),
-        }
-        case = f"{first.case.partition(STEP)[0]}training step"
-        yield Row(case, form, figures, "Sum over the phases, each over its interval.")
+        note = "Sum over the phases, each over its interval."
+        if others := [name for name in taken if name not in own]:
+            note += f" {', '.join(others)}: as in {STANDS_IN[form]}."
+        case = next(iter(own.values()))[1].case.partition(STEP)[0]
+        yield Row(f"{case}training step", form, _joined(list(taken.values())), note)
 
 
 def measure(chosen: Iterator[tuple[Make, str]], options: Options, limits: Limits) -> Iterator[Row]:

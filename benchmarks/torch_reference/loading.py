@@ -18,10 +18,17 @@ TORCH_NAMES = {
     "slope": "weight",
     "mean": "running_mean",
     "var": "running_var",
+    "affine_kernel": "affine.weight",
+    "affine_bias": "affine.bias",
 }
 """What PyTorch calls an array, where Flax calls it otherwise."""
 
-TORCH_AXES = {"const": (2, 0, 1), "kernel2": (1, 0), "kernel4": (3, 2, 0, 1)}
+TORCH_AXES = {
+    "const": (2, 0, 1),
+    "kernel2": (1, 0),
+    "kernel4": (3, 2, 0, 1),
+    "affine_kernel": (1, 0),
+}
 """Where PyTorch's axes lie in ours, by name and rank: HWC to CHW, IO to OI, HWIO to OIHW."""
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -7,6 +8,7 @@ import pytest
 
 from benchmarks.measuring.forms import difference
 from benchmarks.measuring.rows import Row
+from benchmarks.rivals.competing import COMPILED, TORCH
 from benchmarks.sections.network_tasks import forward, total_square
 from benchmarks.sections.networks import PHASES, make_case, whole_step
 from benchmarks.sections.operation_table import MAPS, minibatch_std
@@ -47,6 +49,33 @@ def test_a_form_that_lacks_a_phase_has_no_step():
     assert [row.form for row in whole_step([*step_rows(), *step_rows("other")[:-1]])] == [
         "XLA, ours"
     ]
+
+
+def torch_rows(form, phases):
+    """Rows of PyTorch's on a CPU, which tells no memory."""
+    for interval, row in step_rows(form):
+        if row.case.rpartition(" ")[2] in phases:
+            figures = {name: x for name, x in row.figures.items() if name != "peak MiB"}
+            yield interval, replace(row, figures=figures)
+
+
+def test_a_step_lacks_the_figures_that_its_phases_lack():
+    (row,) = whole_step(list(torch_rows(TORCH, PHASES)))
+    assert "ms" in row.figures
+    assert "peak MiB" not in row.figures
+
+
+def test_a_compiled_step_takes_the_other_phases_as_they_are():
+    layout = f"{TORCH}, channels last"
+    own = ("generator", "discriminator")
+    rows = [*torch_rows(layout, PHASES), *torch_rows(COMPILED, own)]
+    _, row = whole_step(rows)
+    assert row.form == COMPILED
+    assert row.note.endswith(f"path_length, r1, average: as in {layout}.")
+
+
+def test_a_compiled_step_needs_the_other_phases():
+    assert not list(whole_step(list(torch_rows(COMPILED, ("generator", "discriminator")))))
 
 
 def test_total_square_adds_all_numbers():
