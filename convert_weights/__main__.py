@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from sfe_jax.core.errors import SfeError, WeightsError
 
 if TYPE_CHECKING:
-    from convert_weights.kinds import Converted
+    from convert_weights.kinds.kind import Converted
     from sfe_jax.pipelines.bundle import Bundle
 
 

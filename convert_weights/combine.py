@@ -6,7 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from convert_weights.kinds import Converted, join_lpips
+from convert_weights.kinds.kind import Converted
+from convert_weights.kinds.lpips import join_lpips
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.pipelines.bundle import Bundle, Network, Source

@@ -4,7 +4,8 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from convert_weights.kinds import Converted, by_name, detect
+from convert_weights.kinds.kind import Converted
+from convert_weights.kinds.table import by_name, detect
 from sfe_jax.core.errors import FileFormatError, SfeError, WeightsError
 from sfe_jax.edits.files import FILES, find_direction_files, read_direction_file
 from sfe_jax.pipelines.bundle import Source, is_bundle, load_bundle
@@ -40,7 +41,7 @@ def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source,
 
     Args:
         path: An official file, a published direction file, or a bundle of ours.
-        kind: A name of `kinds.KINDS`; None detects it from the keys.
+        kind: A name of `kinds.table.KINDS`; None detects it from the keys.
 
     Returns:
         The file's name and digest, and what it gives.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convert_weights.kinds import detect
+from convert_weights.kinds.table import detect
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.edits.records import recorded_directions
 from sfe_jax.pipelines.bundle import is_bundle, read_metadata

@@ -1,4 +1,4 @@
-"""The networks of SFE and FID in plain PyTorch: what ours is compared with, in result and in time.
+"""SFE, StyleGAN3, FID and a training step in plain PyTorch: what ours is compared with.
 
 Written from the papers and from the layout of the published weights, without custom kernels, as
 the originals run on CPU. Children carry the names of our modules, so that our arrays load strictly

@@ -322,8 +322,8 @@ def load_aligned(
     height, width = image.shape[:2]
     if abs(height - width) > 0.02 * max(height, width):
         raise ImageError(
-            f"{path}: is {width} x {height}; an aligned square picture is required: "
-            "align it, or take its centre square with --crop"
+            f"{path}: is {width} x {height}; an aligned square picture is required: cut faces as "
+            "FFHQ's `download_ffhq.py` does, or take the centre square with --crop"
         )
     if min(height, width) * 8 < resolution:
         raise ImageError(

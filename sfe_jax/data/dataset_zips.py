@@ -1,17 +1,16 @@
 """Data sets in StyleGAN's zip format, written whole or not at all, and checked."""
 
-import contextlib
 import json
 import os
 import pathlib
-import uuid
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from sfe_jax.core.errors import ImageError, OptionError
+from sfe_jax.core.files import written_whole
 from sfe_jax.data.pictures import encode_png
 from sfe_jax.data.sources import Record, Source
 
@@ -47,22 +46,6 @@ def _check_picture(image: np.ndarray, shape: tuple[int, ...] | None, name: str) 
         raise ImageError(f"{found}; required is the shape of the others, {shape}: resize it")
 
 
-@contextlib.contextmanager
-def _whole_or_not(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Gives a temporary name beside `path`; the file takes its place when all went well."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield temporary
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        reason = f"cannot be written ({error.strerror or error})"
-        raise OptionError(f"{path}: {reason}; choose another place") from error
-
-
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
     """Stores a member; its fixed date makes equal data sets equal files."""
     member = zipfile.ZipInfo(name)
@@ -74,6 +57,27 @@ def _label_size(label: object) -> int:
     """Length of a vector; the least number of classes if the label is one."""
     vector = np.asarray(label)
     return vector.size if vector.ndim else int(vector) + 1
+
+
+def _fill(
+    archive: zipfile.ZipFile, records: Iterable[tuple[str, Record]], path: pathlib.Path
+) -> Summary:
+    """Stores all pictures and their labels; `path` is for messages."""
+    labels: list[tuple[str, int | list[float]]] = []
+    shape, count, label_size = None, 0, 0
+    for where, record in records:
+        _check_picture(record["image"], shape, where)
+        shape = record["image"].shape
+        name = f"{count // 1000:05d}/img{count:08d}.png"
+        _add(archive, name, encode_png(record["image"]))
+        if "label" in record:
+            labels.append((name, np.asarray(record["label"]).tolist()))
+            label_size = max(label_size, _label_size(record["label"]))
+        count += 1
+    if shape is None:
+        raise ImageError(f"{path}: there is no picture to write; give other data")
+    _add(archive, "dataset.json", json.dumps({"labels": labels or None}).encode())
+    return Summary(count, shape, label_size)
 
 
 def write_dataset(path: str | os.PathLike[str], records: Iterable[tuple[str, Record]]) -> Summary:
@@ -94,23 +98,13 @@ def write_dataset(path: str | os.PathLike[str], records: Iterable[tuple[str, Rec
 
     Source: stylegan2-ada-pytorch, `dataset_tool.py`.
     """
-    path, shape, label_size = pathlib.Path(path), None, 0
-    labels: list[tuple[str, int | list[float]]] = []
-    count = 0
-    with _whole_or_not(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for where, record in records:
-            _check_picture(record["image"], shape, where)
-            shape = record["image"].shape
-            name = f"{count // 1000:05d}/img{count:08d}.png"
-            _add(archive, name, encode_png(record["image"]))
-            if "label" in record:
-                labels.append((name, np.asarray(record["label"]).tolist()))
-                label_size = max(label_size, _label_size(record["label"]))
-            count += 1
-        if shape is None:
-            raise ImageError(f"{path}: there is no picture to write; give other data")
-        _add(archive, "dataset.json", json.dumps({"labels": labels or None}).encode())
-    return Summary(count, shape, label_size)
+    path = pathlib.Path(path)
+    try:
+        with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            return _fill(archive, records, path)
+    except OSError as error:
+        reason = f"cannot be written ({error.strerror or error})"
+        raise OptionError(f"{path}: {reason}; choose another place") from error
 
 
 def check_dataset(source: Source, indices: Iterable[int]) -> tuple[Summary | None, list[str]]:

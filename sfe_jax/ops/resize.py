@@ -159,7 +159,15 @@ def adaptive_average_pool(x: Array, size: Size) -> Array:
 
 
 def pool_to(images: Array, size: int | None) -> Array:
-    """Averages pictures [N, R, R, C] down to `size`; smaller ones stay, and all if it is None."""
+    """Averages pictures down to a size; smaller ones stay as they are.
+
+    Args:
+        images: [N, R, R, C], float32 or bfloat16.
+        size: Pixels a side; bins overlap where R is no multiple of it. None for R.
+
+    Returns:
+        [N, size, size, C], or `images` if R is not above `size`; dtype of `images`.
+    """
     if size is None or images.shape[1] <= size:
         return images
     return adaptive_average_pool(images, size)

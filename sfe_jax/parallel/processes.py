@@ -39,6 +39,7 @@ def initialize(
     """
     address = address or os.environ.get(_VARIABLES[0])
     if address == "auto":
+        os.environ.pop(_VARIABLES[0], None)  # JAX would take the word there for an address.
         jax.distributed.initialize()
         return True
     count = _number("JAX_NUM_PROCESSES", os.environ.get(_VARIABLES[1]) if count is None else count)

@@ -20,7 +20,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from sfe_jax.core.errors import FileFormatError, WeightsError
+from sfe_jax.core.errors import FileFormatError, SfeError, WeightsError
 from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.core.types import Variables
 from sfe_jax.edits.direction import Direction
@@ -45,6 +45,7 @@ from sfe_jax.perceptual.mtcnn import ONet, PNet, RNet
 from sfe_jax.perceptual.resnet import MocoResNet
 from sfe_jax.perceptual.squeezenet import SqueezeNet
 from sfe_jax.perceptual.vgg import Vgg16
+from sfe_jax.pipelines.module_fields import check_fields
 
 FORMAT = "sfe_jax bundle 1"
 """First entry of the metadata; a later number means a newer library is needed."""
@@ -163,6 +164,17 @@ def abstract_variables(module: nn.Module) -> Variables:
     return jax.eval_shape(module.init, key, *example_inputs(module))
 
 
+def _declared(module: nn.Module, where: str) -> Variables:
+    """As `abstract_variables`; sizes that do not go together are a fault of the file `where`."""
+    try:
+        return abstract_variables(module)
+    except (SfeError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0] or type(error).__name__
+        raise WeightsError(
+            f"{where}: its sizes make no network ({reason}); convert it again"
+        ) from error
+
+
 def describe_architecture(module: nn.Module) -> dict[str, Any]:
     """Name and fields of a module, ready for JSON."""
     names = {cls: name for name, cls in ARCHITECTURES.items()}
@@ -182,11 +194,12 @@ def build_architecture(description: Mapping[str, Any], where: str) -> nn.Module:
         where: File and network, for messages.
 
     Raises:
-        WeightsError: If the name or a field is not known, or a field is missing.
+        WeightsError: If the name or a field is not known, or a field is missing, of another type,
+            or out of bounds.
     """
     fields = dict(description)
     name = fields.pop("type", None)
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise WeightsError(f"{where}: unknown type of network {name!r}; known are {known}")
     cls = ARCHITECTURES[name]
@@ -196,6 +209,7 @@ def build_architecture(description: Mapping[str, Any], where: str) -> nn.Module:
     required = {field.name for field in declared if field.default is dataclasses.MISSING}
     if missing := required - set(fields):
         raise WeightsError(f"{where}: {name} lacks the field {min(missing)!r}; convert it again")
+    check_fields(cls, fields, where)
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
 
 
@@ -234,7 +248,7 @@ def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> N
     Raises:
         WeightsError: With all missing, unexpected and mis-shaped names together.
     """
-    expected = flatten(abstract_variables(module))
+    expected = flatten(_declared(module, where))
     faults = [f"missing {name}" for name in sorted(expected.keys() - flat.keys())]
     faults += [f"unexpected {name}" for name in sorted(flat.keys() - expected.keys())]
     for name in sorted(expected.keys() & flat.keys()):
@@ -297,9 +311,15 @@ def save_bundle(path: str | pathlib.Path, bundle: Bundle, *, half: bool = False)
             when read, with three digits kept.
 
     Raises:
-        WeightsError: If a network's arrays do not fit its module, or the folder is not writable.
+        WeightsError: If a network's arrays do not fit its module, or it is larger than a file may
+            describe, or the folder is not writable.
     """
     path = pathlib.Path(path)
+    architectures = {
+        role: describe_architecture(network.module) for role, network in bundle.networks.items()
+    }
+    for role, description in architectures.items():
+        build_architecture(description, f"{path}: {role}")  # What is written can be read.
     tensors = {f"directions/{name}": value for name, value in bundle.directions.items()}
     for role, network in bundle.networks.items():
         flat = flatten(network.variables)
@@ -307,9 +327,6 @@ def save_bundle(path: str | pathlib.Path, bundle: Bundle, *, half: bool = False)
         if half:
             flat = {name: _halve(f"{role}/{name}", value) for name, value in flat.items()}
         tensors |= {f"{role}/{name}": value for name, value in flat.items()}
-    architectures = {
-        role: describe_architecture(network.module) for role, network in bundle.networks.items()
-    }
     metadata = {
         "format": FORMAT,
         "networks": json.dumps(architectures),
@@ -357,6 +374,49 @@ def is_bundle(path: str | pathlib.Path) -> bool:
     return True
 
 
+def _described(metadata: Mapping[str, str], entry: str, where: str) -> Any:
+    """An entry of the metadata that is written as JSON."""
+    try:
+        return json.loads(metadata[entry])
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(
+            f"{where}: its {entry} are no JSON ({error}); convert it again"
+        ) from error
+
+
+def _build_networks(descriptions: object, where: str) -> dict[str, nn.Module]:
+    """The modules that a file describes, by role."""
+    if not isinstance(descriptions, dict):
+        raise FileFormatError(f"{where}: its networks are no table; convert it again")
+    for role, description in descriptions.items():
+        if not isinstance(description, dict):
+            raise FileFormatError(
+                f"{where}: {role[:80]!r} is {repr(description)[:80]}; required is a table of "
+                "fields: convert it again"
+            )
+    return {
+        role: build_architecture(description, f"{where}: {role}")
+        for role, description in descriptions.items()
+    }
+
+
+def _build_sources(descriptions: object, where: str) -> tuple[Source, ...]:
+    """The sources that a file describes."""
+    if not isinstance(descriptions, list):
+        raise FileFormatError(f"{where}: its sources are no list; convert it again")
+    sources = []
+    for description in descriptions:
+        match description:
+            case {"name": str(name), "sha256": str(digest)}:
+                sources.append(Source(name, digest))
+            case _:
+                raise FileFormatError(
+                    f"{where}: {repr(description)[:80]} describes no source; required are name and "
+                    "sha256: convert it again"
+                )
+    return tuple(sources)
+
+
 def _to_device(array: np.ndarray) -> jax.Array:
     """An array as networks want it: float32, also where a file holds halves."""
     return jnp.asarray(array, jnp.float32 if array.dtype == np.float16 else None)
@@ -372,17 +432,19 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         The networks, with arrays on the default device, and the directions.
 
     Raises:
-        FileFormatError: If the file is missing, cut short, or no bundle, or its list of fitted
-            directions cannot be read.
-        WeightsError: If arrays do not fit the architecture that the file names.
+        FileFormatError: If the file is missing, cut short, or no bundle, or what it says of its
+            networks, sources or fitted directions cannot be read.
+        WeightsError: If an architecture is not known or out of bounds, or arrays do not fit it.
     """
     path = pathlib.Path(path)
     metadata = read_metadata(path)
+    modules = _build_networks(_described(metadata, "networks", str(path)), str(path))
+    sources = _build_sources(_described(metadata, "sources", str(path)), str(path))
+    records = recorded_directions(metadata, str(path))
     with safetensors.safe_open(path, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     networks = {}
-    for role, description in json.loads(metadata["networks"]).items():
-        module = build_architecture(description, f"{path}: {role}")
+    for role, module in modules.items():
         prefix = f"{role}/"
         flat = {
             name.removeprefix(prefix): value
@@ -397,8 +459,6 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         for name, value in tensors.items()
         if name.startswith("directions/")
     }
-    sources = tuple(Source(**source) for source in json.loads(metadata["sources"]))
-    records = recorded_directions(metadata, str(path))
     return Bundle(networks, directions, sources, records, path=str(path))
 
 

@@ -58,11 +58,16 @@ def _draw(
     for edit, strength in zip(edits, strengths.T, strict=True):
         styles = apply_to_styles(styles, edit, strength)
 
-    # Pictures, each with a key of its own, so that its noise does not depend on its batch.
+    # Pictures.
+    synthesize = partial(apply, generator, variables, noise_mode=noise_mode, method="synthesize")
+    if noise_mode != "random":
+        return synthesize(styles=styles)["image"]
+
+    # Each has a key of its own, so that its noise does not depend on its batch. Only then are they
+    # mapped: that gives each a kernel of its own, and so makes grouped convolutions.
     def one(styles: dict[str, Array], seed: Array) -> Array:
-        options = {"noise_mode": noise_mode, "rngs": {"noise": jax.random.key(seed)}}
         alone = {name: style[None] for name, style in styles.items()}
-        return apply(generator, variables, styles=alone, **options, method="synthesize")["image"][0]
+        return synthesize(styles=alone, rngs={"noise": jax.random.key(seed)})["image"][0]
 
     return jax.vmap(one)(styles, seeds)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from convert_weights import combine
-from convert_weights.kinds import Converted
+from convert_weights.kinds.kind import Converted
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten
 from sfe_jax.edits.direction import Direction, Linear

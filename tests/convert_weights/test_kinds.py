@@ -1,6 +1,6 @@
 import pytest
 
-from convert_weights.kinds import by_name, detect
+from convert_weights.kinds.table import by_name, detect
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.readers import Record, read
 from tests.convert_weights.official import state_of

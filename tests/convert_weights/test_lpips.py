@@ -8,7 +8,9 @@ import pytest
 from convert_weights.assemble import export_state
 from convert_weights.combine import combine
 from convert_weights.convert import convert_source
-from convert_weights.kinds import Converted, by_name, detect, join_lpips
+from convert_weights.kinds.kind import Converted
+from convert_weights.kinds.lpips import join_lpips
+from convert_weights.kinds.table import by_name, detect
 from convert_weights.name_maps.lpips import package_entries
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from convert_weights.convert import convert_source
-from convert_weights.kinds import by_name, detect
+from convert_weights.kinds.table import by_name, detect
 from convert_weights.name_maps.mtcnn import swapped_dense
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from convert_weights.kinds import detect
+from convert_weights.kinds.table import detect
 from convert_weights.name_maps.lpips import CONVOLUTIONS
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten

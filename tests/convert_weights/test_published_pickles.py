@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from convert_weights.convert import convert_source
-from convert_weights.kinds import network
+from convert_weights.kinds.network import network
 from convert_weights.name_maps import stylegan2
 from sfe_jax.core.trees import flatten
 from sfe_jax.ops.convolution import RESAMPLE_FILTER

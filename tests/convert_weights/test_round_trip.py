@@ -3,7 +3,7 @@ import pytest
 
 from convert_weights.assemble import convert_state, export_state
 from convert_weights.export import export_generator
-from convert_weights.kinds import network
+from convert_weights.kinds.network import network
 from convert_weights.name_maps import stylegan2
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten, unflatten

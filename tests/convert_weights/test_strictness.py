@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from convert_weights.convert import convert_source
-from convert_weights.kinds import detect, names, network
+from convert_weights.kinds.network import network
+from convert_weights.kinds.table import detect, names
 from convert_weights.name_maps import encoders, stylegan2
 from sfe_jax.core.errors import SfeError, WeightsError
 from sfe_jax.ops.convolution import RESAMPLE_FILTER

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from convert_weights.assemble import convert_state, export_state
-from convert_weights.kinds import by_name, detect, network
+from convert_weights.kinds.network import network
+from convert_weights.kinds.table import by_name, detect
 from convert_weights.name_maps import stylegan3
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten

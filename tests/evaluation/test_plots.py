@@ -24,14 +24,20 @@ def test_point_is_drawn_where_its_values_lie():
     assert picture[round(y / 2), round(x / 2)].tolist() == colour
 
 
-def test_axis_has_round_marks_and_room_for_its_values():
-    axis = axis_of([30, 60], 0, 100)
-    assert (axis.low, axis.high) == (22.5, 67.5)
-    np.testing.assert_allclose(axis.ticks, [30, 40, 50, 60])
+def test_axis_has_round_marks():
+    np.testing.assert_allclose(axis_of([30, 60], 0, 100).ticks, [0, 20, 40, 60])
 
 
-def test_axis_of_small_distances_begins_at_zero():
-    assert axis_of([0.01, 0.2], 0, 100).low == 0
+def test_axis_has_room_beyond_its_values():
+    assert axis_of([30, 60], 0, 100).place(60) < 90
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 100), (100, 0)])
+def test_places_are_as_far_from_zero_as_their_values(first, last):
+    axis = axis_of([0.0147, 0.0170], first, last)
+    lengths = [axis.place(value) - axis.place(0) for value in (0.0147, 0.0170)]
+    assert lengths[0] / lengths[1] == pytest.approx(0.0147 / 0.0170)
+    assert axis.place(0) == first
 
 
 def test_names_that_would_stand_on_each_other_are_moved_down():
@@ -40,7 +46,11 @@ def test_names_that_would_stand_on_each_other_are_moved_down():
 
 
 def test_names_lose_what_the_font_lacks():
-    assert plain("Fréchet ± 1") == "Frechet  1"
+    assert plain("Poincaré ± 1") == "Poincare  1"
+
+
+def test_frechet_distance_is_abbreviated():
+    assert plain("Fréchet distance of features") == "FD of features"
 
 
 def test_area_grows_with_the_time():

@@ -1,5 +1,8 @@
+import os
+
 import jax
 import pytest
+from jax.experimental import multihost_utils
 
 from sfe_jax.core.errors import OptionError
 from sfe_jax.parallel.processes import barrier, initialize, is_main_process
@@ -38,6 +41,14 @@ def test_auto_leaves_the_description_to_jax(joined):
     assert joined == [()]
 
 
+def test_auto_of_the_environment_is_no_address_for_jax(monkeypatch):
+    met = []
+    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "auto")
+    monkeypatch.setattr(jax.distributed, "initialize", lambda: met.append(dict(os.environ)))
+    assert initialize() is True
+    assert "JAX_COORDINATOR_ADDRESS" not in met[0]
+
+
 @pytest.mark.parametrize(
     ("address", "numbers"),
     [
@@ -64,5 +75,8 @@ def test_process_that_is_alone_is_the_main_one():
     assert is_main_process()
 
 
-def test_barrier_of_one_process_does_not_wait():
-    barrier("alone")
+def test_barrier_waits_under_its_name(monkeypatch):
+    names = []
+    monkeypatch.setattr(multihost_utils, "sync_global_devices", names.append)
+    barrier("loaded")
+    assert names == ["loaded"]

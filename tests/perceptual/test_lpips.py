@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from convert_weights.kinds import network
+from convert_weights.kinds.network import network
 from convert_weights.name_maps.lpips import package, package_entries
 from sfe_jax.core.errors import ShapeError, WeightsError
 from sfe_jax.core.trees import apply

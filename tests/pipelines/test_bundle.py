@@ -234,6 +234,23 @@ def test_loading_is_refused_when_metadata_is_missing(tmp_path, name):
         load_bundle(path)
 
 
+@pytest.mark.parametrize(
+    ("entry", "text", "message"),
+    [
+        ("networks", "{", "networks are no JSON"),
+        ("networks", "[" * 100_000, "networks are no JSON"),
+        ("networks", "[]", "networks are no table"),
+        ("networks", '{"generator": "x"}', "'generator' is 'x'; required is a table"),
+        ("sources", "null", "sources are no list"),
+        ("sources", '[{"nme": 1}]', r"\{'nme': 1\} describes no source"),
+    ],
+)
+def test_loading_is_refused_of_metadata_that_say_nothing(tmp_path, entry, text, message):
+    path = rewrite(tmp_path / "c.safetensors", metadata={entry: text})
+    with pytest.raises(FileFormatError, match=rf"c\.safetensors: .*{message}"):
+        load_bundle(path)
+
+
 def networks_with(**changes):
     description = describe_architecture(FeatureFuser(features=4, num_units=1))
     return {"networks": json.dumps({"feature_editor": {**description, **changes}})}
@@ -243,6 +260,31 @@ def test_loading_is_refused_of_an_unknown_type(tmp_path):
     path = rewrite(tmp_path / "c.safetensors", metadata=networks_with(type="unheard"))
     with pytest.raises(WeightsError, match=r"'unheard'; known are stylegan1_generator"):
         load_bundle(path)
+
+
+def test_loading_is_refused_of_a_type_that_is_no_name(tmp_path):
+    path = rewrite(tmp_path / "c.safetensors", metadata=networks_with(type=["arcface"]))
+    with pytest.raises(WeightsError, match=r"unknown type of network \['arcface'\]"):
+        load_bundle(path)
+
+
+def test_loading_is_refused_of_fields_out_of_bounds(tmp_path):
+    path = rewrite(tmp_path / "c.safetensors", metadata=networks_with(num_units=10**9))
+    with pytest.raises(WeightsError, match=r"num_units is 1000000000; .* from 0 to 128"):
+        load_bundle(path)
+
+
+def test_loading_is_refused_of_sizes_that_make_no_network(tmp_path):
+    described = json.dumps({"generator": {"type": "stylegan2_generator", "channels": []}})
+    path = rewrite(tmp_path / "c.safetensors", metadata={"networks": described})
+    with pytest.raises(WeightsError, match="generator: its sizes make no network"):
+        load_bundle(path)
+
+
+def test_saving_is_refused_of_fields_that_could_not_be_read(tmp_path):
+    network = Network(FeatureFuser(features=1, num_units=129), {})
+    with pytest.raises(WeightsError, match="num_units is 129"):
+        save_bundle(tmp_path / "c.safetensors", Bundle({"feature_editor": network}))
 
 
 def test_loading_is_refused_of_an_unknown_field(tmp_path):

@@ -1,5 +1,7 @@
 """The door to a generator: codes, centres, edits and batches, against the generator itself."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -54,6 +56,34 @@ def drawn(synthesizer, ws, **options):
 def test_pictures_are_the_generators_whatever_the_batch(synthesizer, draw, ws):
     # One level, since values round in another order.
     assert np.abs(drawn(synthesizer, ws) - draw(ws)).max() <= 1
+
+
+@pytest.mark.parametrize("noise_mode", ["none", "random"])
+def test_a_picture_is_its_own_in_any_batch(bundle, ws, noise_mode):
+    together, alone = (
+        drawn(Synthesizer(bundle, noise_mode=noise_mode, batch_size=size), ws, seeds=[5, 6, 7])
+        for size in (3, 1)
+    )
+    assert np.abs(together - alone).max() <= 1
+
+
+def test_random_noise_is_of_the_seed(bundle, ws):
+    synthesizer = Synthesizer(bundle, noise_mode="random", batch_size=3)
+    first, same, other = drawn(synthesizer, ws[[0, 0, 0]], seeds=[5, 5, 6])
+    np.testing.assert_array_equal(first, same)
+    assert np.abs(first - other).max() > 10
+
+
+def groups_of_convolutions(synthesizer, ws):
+    """How many kernels each convolution of the program has."""
+    given = (ws, np.zeros(len(ws), np.uint32), np.zeros((len(ws), 0), np.float32))
+    draw = synthesizer._draw.trace(synthesizer._variables, *given, ())
+    return set(re.findall(r"feature_group_count=(\d+)", str(draw.jaxpr)))
+
+
+@pytest.mark.parametrize("noise_mode", ["const", "none"])
+def test_pictures_share_their_kernels(bundle, ws, noise_mode):
+    assert groups_of_convolutions(Synthesizer(bundle, noise_mode=noise_mode), ws) == {"1"}
 
 
 def test_an_edit_of_codes_moves_them(synthesizer, draw, ws):
