@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import OptionError
-from sfe_jax.core.precision import broadcast_like
+from sfe_jax.core.precision import broadcast_like, wide_on_cpu
 from sfe_jax.core.types import Array
 from sfe_jax.ops.packing import elementwise
 
@@ -85,6 +85,7 @@ def bias_act(
     chosen = _choose(activation, alpha)
     gain = chosen.gain if gain is None else gain
 
+    @wide_on_cpu
     def finish(x: Array, *bias: Array) -> Array:
         x = chosen.function(sum((broadcast_like(part, x) for part in bias), start=x), chosen.alpha)
         if gain != 1.0:

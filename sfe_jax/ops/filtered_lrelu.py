@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.precision import broadcast_like
+from sfe_jax.core.precision import broadcast_like, in_float32
 from sfe_jax.core.types import Array
 from sfe_jax.ops.bias_act import bias_act
 from sfe_jax.ops.upfirdn2d import upfirdn2d
@@ -156,5 +156,5 @@ def filtered_lrelu(
         x = bias_act(x, alpha=slope, gain=gain, clamp=clamp)
         return _resample(x, down_filter, down=down)
 
-    grouped = functools.partial(_in_groups, apply)
+    grouped = in_float32(functools.partial(_in_groups, apply))
     return lax.platform_dependent(x, cpu=grouped, default=apply)

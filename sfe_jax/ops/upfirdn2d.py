@@ -21,7 +21,7 @@ from jax import lax
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
-from sfe_jax.core.precision import product_precision
+from sfe_jax.core.precision import in_float32, product_precision, wide_on_cpu
 from sfe_jax.core.types import Array
 from sfe_jax.ops.packing import is_picture
 
@@ -328,7 +328,8 @@ def upfirdn2d(
 
     factors = outer_factors(f)
     if factors is None:
-        return _correlate(x, f * gain, rows, columns)
+        at_once = functools.partial(_correlate, f=f * gain, rows=rows, columns=columns)
+        return wide_on_cpu(at_once)(x)
     column, row = factors[0] * gain, factors[1]
     axes = {"rows": rows, "columns": columns}
     elsewhere = separable = functools.partial(_one_by_one, column=column, row=row, **axes)
@@ -338,8 +339,8 @@ def upfirdn2d(
     if is_picture(x.shape):
         tpu = functools.partial(_banded, column=column, row=row, **axes)
     if tpu is separable:
-        return separable(x)
-    return lax.platform_dependent(x, cpu=separable, tpu=tpu, default=elsewhere)
+        return wide_on_cpu(separable)(x)
+    return lax.platform_dependent(x, cpu=in_float32(separable), tpu=tpu, default=elsewhere)
 
 
 def filter2d(

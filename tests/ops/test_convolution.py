@@ -8,12 +8,14 @@ import pytest
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.ops.convolution import (
     PATCH_PIXELS,
+    PRODUCT_CHANNELS,
     RESAMPLE_FILTER,
     WINOGRAD_CHANNELS,
     WINOGRAD_PRODUCTS,
     convolve,
     dilated_transposed_convolve,
     downsample_convolve,
+    kernel_by_products,
     patch_convolve,
     phased_transposed_convolve,
     pointwise_convolve,
@@ -261,6 +263,23 @@ def test_slopes_equal_those_of_plain_form(form, slopes):
 @pytest.mark.parametrize("form", ["patches", "winograd"])
 def test_slopes_equal_those_of_plain_form_where_form_is_chosen(form):
     assert_equal_slopes(first_slopes, convolve, plain_convolve, *SELECTED[form])
+
+
+def test_kernel_by_products_equals_definition():
+    x, y = draw(2, 3, 4, 2), draw(2, 7, 9, 3, seed=1)
+    windows = np.lib.stride_tricks.sliding_window_view(y, (3, 3), axis=(1, 2))[:, ::2, ::2]
+    assert_near(jit(kernel_by_products)(x, y), np.einsum("nhwi,nhwoab->abio", x, windows))
+
+
+def test_wide_kernel_gets_its_slope_from_products_on_cpu():
+    x, kernel = draw(1, 2, 3, PRODUCT_CHANNELS), draw(3, 3, PRODUCT_CHANNELS, PRODUCT_CHANNELS)
+    slopes = lowered(first_slopes(transposed_convolve), x, kernel, platform="cpu")
+    assert slopes.count("stablehlo.dot_general") == 9
+
+
+def test_slopes_of_wide_transposed_convolution_equal_those_of_plain_form():
+    shapes = (1, 2, 3, PRODUCT_CHANNELS), (3, 3, PRODUCT_CHANNELS, PRODUCT_CHANNELS)
+    assert_equal_slopes(first_slopes, transposed_convolve, dilated_transposed_convolve, *shapes)
 
 
 def _slopes(up, down, order: int):
