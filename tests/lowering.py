@@ -2,17 +2,16 @@
 
 import jax
 
+from sfe_jax.core import platforms
+
 
 def lowered(function, *arguments, platform: str) -> str:
     """StableHLO of `function` for "cpu", "tpu" or "cuda"; nothing is compiled or run."""
-    traced = jax.jit(function).trace(*arguments)
+    with jax.default_device(platform):
+        traced = jax.jit(function).trace(*arguments)
     return traced.lower(lowering_platforms=(platform,)).as_text()
 
 
 def pretend(monkeypatch, platform: str) -> None:
     """What is traced from now on takes the forms of `platform`, and runs here."""
-
-    def choose(*arguments, default, **forms):
-        return forms.get(platform, default)(*arguments)
-
-    monkeypatch.setattr(jax.lax, "platform_dependent", choose)
+    monkeypatch.setattr(platforms, "traced_platform", lambda: platform)

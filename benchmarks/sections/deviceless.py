@@ -1,4 +1,4 @@
-"""What XLA makes of StyleGAN2 for TPUs and GPUs that are not here, before and after each choice.
+"""What XLA makes of StyleGANs for TPUs and GPUs that are not here, before and after each choice.
 
 `sfe_jax.ops` selects the form of an operation by the platform; here the networks are compiled with
 the choices taken back, one by one. Nothing runs. FLOPs, bytes and cycles of TPUs are those that the
@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -39,7 +39,9 @@ from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.ops.convolution import composed_upsample, outweighs_folded_kernel
 from sfe_jax.ops.packed_conv import folded_upsample
 from sfe_jax.ops.packing import is_picture, is_thin
-from sfe_jax.ops.upfirdn2d import sums_at_once
+from sfe_jax.ops.upfirdn2d import resampling_bands, sums_at_once
+from sfe_jax.parallel.mesh import on_mesh
+from sfe_jax.training.alias_free import AliasFreeOptions
 
 TARGETS = ("v5e:1x1", "v6e:1x1", "cuda-h100x1")
 """One chip of each kind."""
@@ -51,9 +53,8 @@ Form = Mapping[Callable, Callable]
 """What takes the place of which function of the library."""
 
 
-def _never(*_: Any) -> bool:
+def _never(*_: Any, **__: Any) -> None:
     """Takes a choice back."""
-    return False
 
 
 TPU_FORMS: dict[str, Form] = {
@@ -76,6 +77,14 @@ GPU_FORMS: dict[str, Form] = {
 }
 """The folded kernel moves no less than ours, and multiplies twice as often in the whole network."""
 
+ALIAS_FREE_TPU_FORMS: dict[str, Form] = {
+    "shifted sums": {resampling_bands: _never},
+    "band matrices, map in planes: ours": {},
+}
+
+ALIAS_FREE_GPU_FORMS: dict[str, Form] = {"shifted sums: ours": {}}
+"""Band matrices move twice as much there, and XLA finds no tiles for all of their slopes."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -85,6 +94,8 @@ class Case:
     function: Callable[..., Any]
     arguments: tuple[Any, ...]  # Trees of shapes.
     pictures: int
+    tpu_forms: Mapping[str, Form] = field(default_factory=lambda: TPU_FORMS)
+    gpu_forms: Mapping[str, Form] = field(default_factory=lambda: GPU_FORMS)
 
 
 def _variables(module: Any, *arguments: Any) -> Any:
@@ -143,7 +154,28 @@ def r1_case(quick: bool) -> Case:
     return Case(name, jax.grad(penalty), (_variables(critic, image), image), count)
 
 
-CASES = {"generator": generator_case, "slopes": slopes_case, "r1": r1_case}
+def alias_free_case(quick: bool) -> Case:
+    """The generator of StyleGAN3-T at 1024: codes to pictures."""
+    resolution, base = (16, 256) if quick else (1024, 32768)
+    options = AliasFreeOptions()
+    generator = options.build(resolution=resolution, base=base, maximum=512, precision="bfloat16")
+    z = jax.ShapeDtypeStruct((1, generator.z_dim), jnp.float32)
+    return Case(
+        f"StyleGAN3-T generator {resolution}, 1 picture, bfloat16, forward",
+        partial(apply, generator),
+        (_variables(generator, z), z),
+        1,
+        ALIAS_FREE_TPU_FORMS,
+        ALIAS_FREE_GPU_FORMS,
+    )
+
+
+CASES = {
+    "generator": generator_case,
+    "slopes": slopes_case,
+    "r1": r1_case,
+    "alias_free": alias_free_case,
+}
 """Cases by short names."""
 
 
@@ -153,7 +185,12 @@ def _compiled(case: Case, mesh: Mesh) -> Any:
     arguments = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), case.arguments
     )
-    return jax.jit(case.function).lower(*arguments).compile()
+
+    def run(*arguments: Any) -> Any:
+        with on_mesh(mesh):
+            return case.function(*arguments)
+
+    return jax.jit(run).lower(*arguments).compile()
 
 
 def _figures(compiled: Any, chip: Chip, pictures: int) -> tuple[dict[str, float], str]:
@@ -201,7 +238,7 @@ def compile_rows(target: str, case: Case, *, forms: Mapping[str, Form] | None = 
     except SfeError as error:
         return [Row(title, "XLA", {}, str(error))]
     rows = []
-    for name, form in (forms or (GPU_FORMS if chip in GPUS else TPU_FORMS)).items():
+    for name, form in (forms or (case.gpu_forms if chip in GPUS else case.tpu_forms)).items():
         with swapped(form):
             figures, note = _figures(_compiled(case, mesh), chip, case.pictures)
         rows.append(Row(title, name, figures, note))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jax import lax
 
+from sfe_jax.core.platforms import by_platform
 from sfe_jax.core.types import Array
 
 
@@ -70,6 +71,6 @@ def wide_on_cpu(function: Callable[..., Array]) -> Callable[..., Array]:
     def run(*arrays: Array) -> Array:
         if arrays[0].dtype.itemsize >= 4:
             return function(*arrays)
-        return lax.platform_dependent(*arrays, cpu=in_float32(function), default=function)
+        return by_platform(*arrays, cpu=in_float32(function), default=function)
 
     return run

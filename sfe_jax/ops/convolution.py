@@ -11,9 +11,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from sfe_jax.core.errors import ShapeError
+from sfe_jax.core.platforms import by_platform
 from sfe_jax.core.precision import in_float32, product_precision, wide_on_cpu
 from sfe_jax.core.types import Array
 from sfe_jax.ops.correlation import correlate, same_padding
@@ -128,7 +128,7 @@ def _fastest_transposed_convolve(x: Array, kernel: Array) -> Array:
     CPU: four phases take 58 ms against 93 at 64x64x512, 219 against 510 at 512x512x64.
     Elsewhere: one dilated convolution, which XLA hands to the matrix unit as it is.
     """
-    return lax.platform_dependent(
+    return by_platform(
         x, kernel, cpu=in_float32(phased_transposed_convolve), default=dilated_transposed_convolve
     )
 
@@ -226,7 +226,7 @@ def _kernel_correlate(x: Array, y: Array) -> Array:
     if not _prefers_products(x, y):
         return by_convolution(x, y)
     products = in_float32(kernel_by_products)
-    return lax.platform_dependent(x, y, cpu=products, default=by_convolution)
+    return by_platform(x, y, cpu=products, default=by_convolution)
 
 
 def _keep(function):
@@ -372,7 +372,7 @@ def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
     )
     if cpu is tpu is direct:
         return direct(x, kernel)
-    return lax.platform_dependent(x, kernel, cpu=in_float32(cpu), tpu=tpu, default=direct)
+    return by_platform(x, kernel, cpu=in_float32(cpu), tpu=tpu, default=direct)
 
 
 def composed_upsample(x: Array, kernel: Array, *, f: np.ndarray) -> Array:
@@ -422,7 +422,7 @@ def upsample_convolve(x: Array, kernel: Array, *, f: np.ndarray = RESAMPLE_FILTE
     if f.shape != (FILTER_TAPS, FILTER_TAPS) or not outweighs_folded_kernel(x):
         return wide_on_cpu(composed)(x, kernel)
     folded, cpu = partial(folded_upsample, f=f), in_float32(composed)
-    return lax.platform_dependent(x, kernel, cpu=cpu, tpu=folded, default=composed)
+    return by_platform(x, kernel, cpu=cpu, tpu=folded, default=composed)
 
 
 def downsample_convolve(x: Array, kernel: Array, *, f: np.ndarray = RESAMPLE_FILTER) -> Array:
@@ -444,4 +444,4 @@ def downsample_convolve(x: Array, kernel: Array, *, f: np.ndarray = RESAMPLE_FIL
     if f.shape != (FILTER_TAPS, FILTER_TAPS) or not is_thin(x.shape):
         return wide_on_cpu(composed)(x, kernel)
     folded, cpu = partial(folded_downsample, f=f), in_float32(composed)
-    return lax.platform_dependent(x, kernel, cpu=cpu, tpu=folded, default=composed)
+    return by_platform(x, kernel, cpu=cpu, tpu=folded, default=composed)

@@ -3,10 +3,10 @@
 from functools import partial, reduce
 
 import jax.numpy as jnp
-from jax import lax
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
+from sfe_jax.core.platforms import by_platform
 from sfe_jax.core.types import Array
 
 EPSILON = 1e-8
@@ -59,7 +59,7 @@ def minibatch_std(
     axis = 1 if neighbours else 0
     by_member = partial(_variance_by_member, axis=axis)
     # On CPU 0.24 ms against 1.6 for 32 samples of 4x4x512, the gradient 0.54 against 3.5.
-    variance = lax.platform_dependent(grouped, cpu=by_member, default=partial(jnp.var, axis=axis))
+    variance = by_platform(grouped, cpu=by_member, default=partial(jnp.var, axis=axis))
     deviation = jnp.sqrt(variance + EPSILON)  # [N / G, H, W, F, C / F]
     statistic = jnp.mean(deviation, axis=(1, 2, 4))  # [N / G, F]
     spread = jnp.repeat(statistic, size, axis=0) if neighbours else jnp.tile(statistic, (size, 1))

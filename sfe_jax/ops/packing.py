@@ -17,6 +17,7 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jax import lax
 
+from sfe_jax.core.platforms import by_platform
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
 
@@ -115,4 +116,4 @@ def elementwise(function: Callable[..., Array], x: Array, *parts: Array) -> Arra
         beside = [_pack_beside(part, x.shape[3]) for part in parts]
         return unpack(function(pack(x), *beside))
 
-    return lax.platform_dependent(x, *parts, tpu=packed, default=function)
+    return by_platform(x, *parts, tpu=packed, default=function)

@@ -21,6 +21,7 @@ from jax import lax
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
+from sfe_jax.core.platforms import by_platform
 from sfe_jax.core.precision import in_float32, product_precision, wide_on_cpu
 from sfe_jax.core.types import Array
 from sfe_jax.ops.packing import is_picture
@@ -267,6 +268,41 @@ def _band(f: np.ndarray, axis: _Axis, *, length: int, dtype: jnp.dtype) -> Array
     return band
 
 
+def resampling_bands(
+    sizes: tuple[int, int],
+    f: np.ndarray | None,
+    *,
+    up: int = 1,
+    down: int = 1,
+    padding: Sequence[int] = (0, 0, 0, 0),
+    gain: float = 1.0,
+    dtype: jnp.dtype,
+) -> tuple[Array, Array] | None:
+    """`upfirdn2d` as two matrices, by which rows and columns are multiplied.
+
+    Args:
+        sizes: Height H and width W of the map.
+        f: As `upfirdn2d` has it.
+        up: Factor after which `f` filters.
+        down: Factor after `f`.
+        padding: (x before, x after, y before, y after), after upsampling.
+        gain: Factor of the result.
+        dtype: Of the matrices.
+
+    Returns:
+        [H, H'] and [W, W'], or None if `f` is not an outer product.
+    """
+    factors = outer_factors(np.flip(checked_filter(np.ones(1) if f is None else np.asarray(f))))
+    if factors is None:
+        return None
+    x0, x1, y0, y1 = padding
+    column, row = factors[0] * gain, factors[1]
+    rows = _plan(sizes[0], taps=len(column), up=up, down=down, padding=(y0, y1))
+    columns = _plan(sizes[1], taps=len(row), up=up, down=down, padding=(x0, x1))
+    across = _band(row, columns, length=sizes[1], dtype=dtype)
+    return _band(column, rows, length=sizes[0], dtype=dtype), across
+
+
 def _banded(x: Array, *, column: np.ndarray, row: np.ndarray, rows: _Axis, columns: _Axis) -> Array:
     """Resamples a picture by a band matrix along either axis.
 
@@ -340,7 +376,7 @@ def upfirdn2d(
         tpu = functools.partial(_banded, column=column, row=row, **axes)
     if tpu is separable:
         return wide_on_cpu(separable)(x)
-    return lax.platform_dependent(x, cpu=in_float32(separable), tpu=tpu, default=elsewhere)
+    return by_platform(x, cpu=in_float32(separable), tpu=tpu, default=elsewhere)
 
 
 def filter2d(

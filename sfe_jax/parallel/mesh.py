@@ -4,8 +4,8 @@ Along `data` the samples of a batch are spread, along `model` the wide arrays of
 a laptop (1 x 1) to a pod the program is the same; `jax.jit` adds what devices tell each other.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -90,9 +90,12 @@ def whole_shares(count: int) -> int:
     return count if mesh.empty else -(-count // mesh.shape[DATA]) * mesh.shape[DATA]
 
 
-def on_mesh(mesh: Mesh) -> AbstractContextManager[Any]:
-    """Lets `spread` know the mesh while a program is traced."""
-    return jax.sharding.use_abstract_mesh(mesh.abstract_mesh)
+@contextmanager
+def on_mesh(mesh: Mesh) -> Iterator[None]:
+    """Lets `spread` and `core.platforms` know the mesh while a program is traced."""
+    platform = mesh.devices.flat[0].platform
+    with jax.sharding.use_abstract_mesh(mesh.abstract_mesh), jax.default_device(platform):
+        yield
 
 
 def _data_shards(processes: np.ndarray) -> dict[int, tuple[int, int]]:

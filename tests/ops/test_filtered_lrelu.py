@@ -11,6 +11,7 @@ from sfe_jax.ops.filtered_lrelu import CHANNELS_AT_ONCE, filtered_lrelu
 from sfe_jax.ops.lowpass import lowpass, radial_lowpass
 from sfe_jax.ops.upfirdn2d import upfirdn2d
 from tests.compiling import jit
+from tests.lowering import lowered, pretend
 from tests.reference import filtered_lrelu as reference
 
 UP = lowpass(6, cutoff=2.0, width=6.0, rate=16.0)
@@ -62,8 +63,10 @@ def chain(x, bias, *, up_filter, down_filter, up, down, padding, slope=0.2, **ac
     return upfirdn2d(bias_act(x, alpha=slope, **act), down_filter, down=down)
 
 
+@pytest.mark.parametrize("platform", ["cpu", "gpu", "tpu"])
 @pytest.mark.parametrize("case", CASES)
-def test_filtered_lrelu_equals_definition(case):
+def test_filtered_lrelu_equals_definition_as_on(platform, case, monkeypatch):
+    pretend(monkeypatch, platform)
     options = {"gain": np.sqrt(2), "up_filter": None, "down_filter": None, **CASES[case]}
     y = jit(lambda x, b: filtered_lrelu(x, b, **CASES[case]))(X, BIAS)
     expected = reference.filtered_lrelu(np.float64(X), np.float64(BIAS), **options)
@@ -103,6 +106,20 @@ def derivatives(function, case):
         return sum(jnp.sum(jnp.square(slope)) for slope in first(x, bias))
 
     return jit(lambda x, b: (first(x, b), jax.grad(squares, (0, 1))(x, b)))(X, BIAS)
+
+
+@pytest.mark.parametrize("case", ["doubled", "quadrupled_and_cropped"])
+def test_derivative_on_tpu_equals_that_of_plain_chain(case, monkeypatch):
+    pretend(monkeypatch, "tpu")
+    slopes = jax.grad(lambda x, b: jnp.sum(filtered_lrelu(x, b, **CASES[case]) ** 3), (0, 1))
+    for slope, expected in zip(jit(slopes)(X, BIAS), derivatives(chain, case)[0], strict=True):
+        np.testing.assert_allclose(slope, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("case", "products"), [("doubled", 4), ("radial", 0)])
+def test_separable_filters_are_products_on_tpu(case, products):
+    text = lowered(lambda x: filtered_lrelu(x, **CASES[case]), X, platform="tpu")
+    assert text.count("stablehlo.dot_general") == products
 
 
 @pytest.mark.parametrize("order", [0, 1], ids=["first", "second"])
