@@ -12,7 +12,8 @@ def traced_platform() -> str:
     That is the platform of `jax.default_device` where one is set, or else JAX's default. Neither
     device nor plugin need be there to trace: `with jax.default_device("tpu"): jitted.trace(x)`.
     """
-    device = jax.config.jax_default_device
+    config: Any = jax.config  # Its attributes are made when JAX is imported.
+    device = config.jax_default_device
     if device is None:
         return jax.default_backend()
     return device if isinstance(device, str) else device.platform

@@ -190,7 +190,8 @@ def filtered_lrelu(
     @jax.checkpoint
     def in_planes(x: Array) -> Array:
         bands = functools.partial(resampling_bands, dtype=x.dtype)
-        wide = bands(x.shape[1:3], up_filter, up=up, padding=padding, gain=float(up**2))
+        _, height, width, _ = x.shape
+        wide = bands((height, width), up_filter, up=up, padding=padding, gain=float(up**2))
         if wide is None:
             return apply(x)
         narrow = bands((wide[0].shape[1], wide[1].shape[1]), down_filter, down=down)
