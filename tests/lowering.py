@@ -6,10 +6,11 @@ from sfe_jax.core import platforms
 
 
 def lowered(function, *arguments, platform: str) -> str:
-    """StableHLO of `function` for "cpu", "tpu" or "cuda"; nothing is compiled or run."""
+    """StableHLO of `function` for "cpu", "gpu" or "tpu"; nothing is compiled or run."""
     with jax.default_device(platform):
         traced = jax.jit(function).trace(*arguments)
-    return traced.lower(lowering_platforms=(platform,)).as_text()
+    compiler = "cuda" if platform == "gpu" else platform
+    return traced.lower(lowering_platforms=(compiler,)).as_text()
 
 
 def pretend(monkeypatch, platform: str) -> None:

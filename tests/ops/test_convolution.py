@@ -131,15 +131,15 @@ def test_platform_selects_form_by_shape(form):
 
 
 BY_PLATFORM = {
-    "packed": (convolve, (3, 3, 32, 16), {"tpu": "3x3x128x64", "cuda": "3x3x32x16"}),
-    "wide": (convolve, (3, 3, 32, 128), {"tpu": "3x3x32x128", "cuda": "3x3x32x128"}),
-    "up": (upsample_convolve, (3, 3, 32, 16), {"tpu": "3x3x32x64", "cuda": "3x3x32x16"}),
-    "down": (downsample_convolve, (3, 3, 32, 16), {"tpu": "3x3x128x16", "cuda": "3x3x32x16"}),
+    "packed": (convolve, (3, 3, 32, 16), {"tpu": "3x3x128x64", "gpu": "3x3x32x16"}),
+    "wide": (convolve, (3, 3, 32, 128), {"tpu": "3x3x32x128", "gpu": "3x3x32x128"}),
+    "up": (upsample_convolve, (3, 3, 32, 16), {"tpu": "3x3x32x64", "gpu": "3x3x32x16"}),
+    "down": (downsample_convolve, (3, 3, 32, 16), {"tpu": "3x3x128x16", "gpu": "3x3x32x16"}),
 }
 """Function, kernel, and the kernel of the convolution that a platform runs, for 64x64 pixels."""
 
 
-@pytest.mark.parametrize("platform", ["tpu", "cuda"])
+@pytest.mark.parametrize("platform", ["tpu", "gpu"])
 @pytest.mark.parametrize("name", BY_PLATFORM)
 def test_platform_runs_the_stated_kernel(name, platform):
     function, shape, kernels = BY_PLATFORM[name]

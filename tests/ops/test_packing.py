@@ -93,7 +93,7 @@ def test_elementwise_works_on_packed_map_on_tpu():
     assert "tensor<1x32x32x128xf32>" in text
 
 
-@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+@pytest.mark.parametrize("platform", ["cpu", "gpu"])
 def test_elementwise_leaves_map_elsewhere(platform):
     x = jax.ShapeDtypeStruct((1, 64, 64, 32), jnp.float32)
     assert "transpose" not in lowered(lambda x: elementwise(jnp.tanh, x), x, platform=platform)

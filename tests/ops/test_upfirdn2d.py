@@ -62,7 +62,7 @@ def test_upfirdn2d_equals_definition(case):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(("platform", "picture"), [("tpu", True), ("cuda", False)])
+@pytest.mark.parametrize(("platform", "picture"), [("tpu", True), ("gpu", False)])
 def test_upfirdn2d_equals_definition_as_on(platform, picture, case, monkeypatch):
     f, options = CASES[case]
     x = image(2, 9, 7, 3)
@@ -73,14 +73,14 @@ def test_upfirdn2d_equals_definition_as_on(platform, picture, case, monkeypatch)
     np.testing.assert_allclose(y, expected, atol=2e-6 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize(("platform", "products"), [("tpu", 2), ("cuda", 0), ("cpu", 0)])
+@pytest.mark.parametrize(("platform", "products"), [("tpu", 2), ("gpu", 0), ("cpu", 0)])
 def test_picture_is_resampled_by_products_on_tpu_alone(platform, products):
     x = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     text = lowered(lambda x: upsample2d(x, F4), x, platform=platform)
     assert text.count("stablehlo.dot_general") == products
 
 
-@pytest.mark.parametrize(("platform", "joints"), [("cpu", 2), ("cuda", 0)])
+@pytest.mark.parametrize(("platform", "joints"), [("cpu", 2), ("gpu", 0)])
 def test_small_filter_goes_along_both_axes_at_once_on_gpus(platform, joints):
     x = jax.ShapeDtypeStruct((1, 8, 8, 16), jnp.float32)
     text = lowered(lambda x: filter2d(x, F4), x, platform=platform)
