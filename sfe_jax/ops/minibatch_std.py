@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.core.platforms import by_platform
+from sfe_jax.core.precision import wide_on_cpu
 from sfe_jax.core.types import Array
 
 EPSILON = 1e-8
@@ -15,10 +16,19 @@ EPSILON = 1e-8
 
 def _variance_by_member(x: Array, axis: int) -> Array:
     """`jnp.var` along an axis of few numbers, as sums of its slices: loops over pixels alone."""
-    members = [part.astype(jnp.float32) for part in jnp.moveaxis(x, axis, 0)]
+    members = list(jnp.moveaxis(x, axis, 0))
     mean = reduce(jnp.add, members) / len(members)
     squares = [jnp.square(part - mean) for part in members]
-    return (reduce(jnp.add, squares) / len(members)).astype(x.dtype)
+    return reduce(jnp.add, squares) / len(members)
+
+
+def _mean_deviation(grouped: Array, *, axis: int) -> Array:
+    """Mean standard deviation over the members of a group along `axis`, [N / G, F]."""
+    by_member = partial(_variance_by_member, axis=axis)
+    # On CPU 0.24 ms against 1.6 for 32 samples of 4x4x512, the gradient 0.54 against 3.5.
+    variance = by_platform(grouped, cpu=by_member, default=partial(jnp.var, axis=axis))
+    deviation = jnp.sqrt(variance + EPSILON)  # [N / G, H, W, F, C / F]
+    return jnp.mean(deviation, axis=(1, 2, 4))
 
 
 def minibatch_std(
@@ -57,11 +67,7 @@ def minibatch_std(
     groups = (n // size, size) if neighbours else (size, n // size)
     grouped = x.reshape(*groups, height, width, num_channels, channels // num_channels)
     axis = 1 if neighbours else 0
-    by_member = partial(_variance_by_member, axis=axis)
-    # On CPU 0.24 ms against 1.6 for 32 samples of 4x4x512, the gradient 0.54 against 3.5.
-    variance = by_platform(grouped, cpu=by_member, default=partial(jnp.var, axis=axis))
-    deviation = jnp.sqrt(variance + EPSILON)  # [N / G, H, W, F, C / F]
-    statistic = jnp.mean(deviation, axis=(1, 2, 4))  # [N / G, F]
+    statistic = wide_on_cpu(partial(_mean_deviation, axis=axis))(grouped)
     spread = jnp.repeat(statistic, size, axis=0) if neighbours else jnp.tile(statistic, (size, 1))
     maps = spread[:, None, None, :]
     return jnp.concatenate([x, jnp.broadcast_to(maps, (n, height, width, num_channels))], axis=3)
