@@ -290,7 +290,8 @@ def page(found: Section) -> str:
         [row.case, row.form, *(_number(row.figures.get(name)) for name in names), row.note]
         for row in found.rows
     ]
-    return "\n".join([f"# {found.title}\n", *table(["case", "form", *names, "note"], cells), ""])
+    head = [f"# {found.title}", "", found.text, ""]
+    return "\n".join([*head, *table(["case", "form", *names, "note"], cells), ""])
 
 
 def main() -> None:
