@@ -39,7 +39,7 @@ from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.ops.convolution import composed_upsample, outweighs_folded_kernel
 from sfe_jax.ops.packed_conv import folded_upsample
 from sfe_jax.ops.packing import is_picture, is_thin
-from sfe_jax.ops.upfirdn2d import resampling_bands, sums_at_once
+from sfe_jax.ops.upfirdn2d import is_separable, sums_at_once
 from sfe_jax.parallel.mesh import on_mesh
 from sfe_jax.training.alias_free import AliasFreeOptions
 
@@ -78,7 +78,7 @@ GPU_FORMS: dict[str, Form] = {
 """The folded kernel moves no less than ours, and multiplies twice as often in the whole network."""
 
 ALIAS_FREE_TPU_FORMS: dict[str, Form] = {
-    "shifted sums": {resampling_bands: _never},
+    "shifted sums": {is_separable: _never},
     "band matrices, map in planes: ours": {},
 }
 

@@ -19,6 +19,11 @@ def product_precision(dtype: jnp.dtype) -> lax.Precision:
     return lax.Precision.HIGHEST if dtype == jnp.float32 else lax.Precision.DEFAULT
 
 
+def _widen(x: Array, dtype: jnp.dtype) -> Array:
+    """`x` in `dtype`, or in float32 if that has fewer bits."""
+    return x.astype(jnp.float32 if dtype.itemsize < 4 else dtype)
+
+
 def broadcast_like(part: Array, x: Array) -> Array:
     """`part` in shape and dtype of `x`, whose slope by `part` is summed in float32.
 
@@ -32,14 +37,13 @@ def broadcast_like(part: Array, x: Array) -> Array:
     Returns:
         Of the shape and dtype of `x`.
     """
-    wide = jnp.float32 if x.dtype.itemsize < 4 else x.dtype
-    return jnp.broadcast_to(part.astype(wide), x.shape).astype(x.dtype)
+    return jnp.broadcast_to(_widen(part, x.dtype), x.shape).astype(x.dtype)
 
 
 def in_float32(function: Callable[..., Array]) -> Callable[..., Array]:
     """`function`, computed in float32 and rounded once, at its end, to the type of its first array.
 
-    Derivatives of any order are in float32 inside, too.
+    Derivatives of any order are in float32 inside, too. Wider arrays stay as they are.
 
     Args:
         function: Of arrays.
@@ -49,7 +53,7 @@ def in_float32(function: Callable[..., Array]) -> Callable[..., Array]:
     """
 
     def run(*arrays: Array) -> Array:
-        return function(*(x.astype(jnp.float32) for x in arrays)).astype(arrays[0].dtype)
+        return function(*(_widen(x, x.dtype) for x in arrays)).astype(arrays[0].dtype)
 
     return run
 
@@ -69,8 +73,6 @@ def wide_on_cpu(function: Callable[..., Array]) -> Callable[..., Array]:
     """
 
     def run(*arrays: Array) -> Array:
-        if arrays[0].dtype.itemsize >= 4:
-            return function(*arrays)
         return by_platform(*arrays, cpu=in_float32(function), default=function)
 
     return run

@@ -28,7 +28,7 @@ from sfe_jax.core.platforms import by_platform
 from sfe_jax.core.precision import broadcast_like, in_float32, product_precision
 from sfe_jax.core.types import Array
 from sfe_jax.ops.bias_act import bias_act
-from sfe_jax.ops.upfirdn2d import resampling_bands, upfirdn2d
+from sfe_jax.ops.upfirdn2d import is_separable, resampling_bands, upfirdn2d
 
 CHANNELS_AT_ONCE = 32
 """Channels of a group on CPU."""
@@ -192,10 +192,9 @@ def filtered_lrelu(
         bands = functools.partial(resampling_bands, dtype=x.dtype)
         _, height, width, _ = x.shape
         wide = bands((height, width), up_filter, up=up, padding=padding, gain=float(up**2))
-        if wide is None:
-            return apply(x)
         narrow = bands((wide[0].shape[1], wide[1].shape[1]), down_filter, down=down)
-        return apply(x) if narrow is None else _in_planes(act, x, wide, narrow)
+        return _in_planes(act, x, wide, narrow)
 
     grouped = in_float32(functools.partial(_in_groups, apply))
-    return by_platform(x, cpu=grouped, tpu=in_planes, default=apply)
+    tpu = in_planes if is_separable(up_filter) and is_separable(down_filter) else apply
+    return by_platform(x, cpu=grouped, tpu=tpu, default=apply)

@@ -268,6 +268,11 @@ def _band(f: np.ndarray, axis: _Axis, *, length: int, dtype: jnp.dtype) -> Array
     return band
 
 
+def is_separable(f: np.ndarray | None) -> bool:
+    """Whether a filter of `upfirdn2d` is the outer product of a column and a row."""
+    return f is None or outer_factors(checked_filter(np.asarray(f))) is not None
+
+
 def resampling_bands(
     sizes: tuple[int, int],
     f: np.ndarray | None,
@@ -277,12 +282,12 @@ def resampling_bands(
     padding: Sequence[int] = (0, 0, 0, 0),
     gain: float = 1.0,
     dtype: jnp.dtype,
-) -> tuple[Array, Array] | None:
-    """`upfirdn2d` as two matrices, by which rows and columns are multiplied.
+) -> tuple[Array, Array]:
+    """`upfirdn2d` by a separable filter as two matrices, which multiply columns and rows.
 
     Args:
         sizes: Height H and width W of the map.
-        f: As `upfirdn2d` has it.
+        f: As `upfirdn2d` has it, and separable.
         up: Factor after which `f` filters.
         down: Factor after `f`.
         padding: (x before, x after, y before, y after), after upsampling.
@@ -290,11 +295,14 @@ def resampling_bands(
         dtype: Of the matrices.
 
     Returns:
-        [H, H'] and [W, W'], or None if `f` is not an outer product.
+        [H, H'] and [W, W'].
+
+    Raises:
+        ShapeError: If `f` is not separable, or as `upfirdn2d`.
     """
     factors = outer_factors(np.flip(checked_filter(np.ones(1) if f is None else np.asarray(f))))
     if factors is None:
-        return None
+        raise ShapeError("`f` is not separable; required is an outer product of two filters")
     x0, x1, y0, y1 = padding
     column, row = factors[0] * gain, factors[1]
     rows = _plan(sizes[0], taps=len(column), up=up, down=down, padding=(y0, y1))

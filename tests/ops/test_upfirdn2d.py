@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import ShapeError
-from sfe_jax.ops.upfirdn2d import downsample2d, filter2d, setup_filter, upfirdn2d, upsample2d
+from sfe_jax.ops.upfirdn2d import (
+    downsample2d,
+    filter2d,
+    resampling_bands,
+    setup_filter,
+    upfirdn2d,
+    upsample2d,
+)
 from tests.lowering import lowered, pretend
 from tests.reference import upfirdn2d as reference
 
@@ -257,3 +264,8 @@ def test_setup_filter_raises_for_separable_matrix():
 def test_setup_filter_raises_without_taps():
     with pytest.raises(ShapeError, match=r"shape \(0,\)"):
         setup_filter([])
+
+
+def test_bands_of_a_filter_that_is_no_outer_product_are_refused():
+    with pytest.raises(ShapeError, match="separable"):
+        resampling_bands((9, 7), RADIAL, dtype=jnp.float32)
