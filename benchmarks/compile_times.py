@@ -23,16 +23,15 @@ import jax.numpy as jnp
 from benchmarks.measuring.pages import page_path, print_page, write_page
 from benchmarks.measuring.timing import processor_name, processors
 from benchmarks.pods.compiling import abstract_batch
+from benchmarks.pods.edits import abstract_edit
 from benchmarks.pods.weights import CONFIGS, abstract_method, load_recipe
 from sfe_jax.core.markdown import table
 from sfe_jax.core.trees import apply
-from sfe_jax.edits.operands import identity
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.parallel.sharding import WIDE_KERNELS
 from sfe_jax.pipelines.bundle import abstract_variables
-from sfe_jax.pipelines.methods import SfeMethod
-from sfe_jax.pipelines.random_bundle import abstract_networks, full_size_modules
+from sfe_jax.pipelines.random_bundle import full_size_modules
 from sfe_jax.training.loop import Programs
 
 
@@ -66,18 +65,8 @@ def training_step() -> list[Any]:
 
 def edit() -> list[Any]:
     """One picture of 1024x1024 inverted and edited by StyleFeatureEditor."""
-    networks = abstract_networks(full_size_modules())
-    roles = ("generator", "inverter", "feature_editor", "e4e")
-    method = SfeMethod(**{role: networks[role].module for role in roles})  # pyright: ignore
-    size = method.generator.resolution
-    operands = identity(**method.generator.code_sizes)
-
-    def run(variables: Any, images: jax.Array, strength: jax.Array) -> jax.Array:
-        return method.edit(variables, method.invert(variables, images), operands, strength)
-
-    variables = {role: networks[role].variables for role in roles}
-    images = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
-    return [jax.jit(run).lower(variables, images, jax.ShapeDtypeStruct((1,), jnp.float32))]
+    run, shapes = abstract_edit(full_size_modules(), pictures=1)
+    return [jax.jit(run).lower(*shapes)]
 
 
 PROGRAMS: Mapping[str, Callable[[], list[Any]]] = {

@@ -29,6 +29,7 @@ from benchmarks.measuring.fusions import read_fusions
 from benchmarks.measuring.hlo import parse, products
 from benchmarks.measuring.rows import Options, Row, Section
 from benchmarks.pods.chips import GPUS, Chip, chip_of
+from benchmarks.pods.edits import abstract_edit
 from benchmarks.pods.targets import open_pod
 from benchmarks.rivals.swapping import swapped
 from sfe_jax.core.errors import SfeError
@@ -41,6 +42,7 @@ from sfe_jax.ops.packed_conv import folded_upsample
 from sfe_jax.ops.packing import is_picture, is_thin
 from sfe_jax.ops.upfirdn2d import is_separable, sums_at_once
 from sfe_jax.parallel.mesh import on_mesh
+from sfe_jax.pipelines.random_bundle import full_size_modules, small_modules
 from sfe_jax.training.alias_free import AliasFreeOptions
 
 TARGETS = ("v5e:1x1", "v6e:1x1", "cuda-h100x1")
@@ -170,10 +172,19 @@ def alias_free_case(quick: bool) -> Case:
     )
 
 
+def edit_case(quick: bool) -> Case:
+    """The full edit of StyleFeatureEditor: photographs in, edited photographs out."""
+    modules, count = (small_modules(), 2) if quick else (full_size_modules(), 8)
+    run, shapes = abstract_edit(modules, pictures=count, precision="bfloat16")
+    name = f"SFE edit {shapes[1].shape[1]}, {count} pictures, bfloat16"
+    return Case(name, run, shapes, count)
+
+
 CASES = {
     "generator": generator_case,
     "slopes": slopes_case,
     "r1": r1_case,
+    "edit": edit_case,
     "alias_free": alias_free_case,
 }
 """Cases by short names."""

@@ -177,20 +177,26 @@ def _same(length: int) -> _Axis:
     return _plan(length, taps=1, up=1, down=1, padding=(0, 0))
 
 
-def _split(x: Array, rows: int, columns: int) -> list[list[Array]]:
-    """Parts [N, ceil(H / rows), ceil(W / columns), C]: every `rows`-th row and so on."""
-    n, height, width, channels = x.shape
-    x = _pad(x, (0, -height % rows), (0, -width % columns))
-    x = x.reshape(n, -(-height // rows), rows, -(-width // columns), columns, channels)
-    take = functools.partial(lax.index_in_dim, keepdims=False)
-    return [[take(take(x, i, 2), j, 3) for j in range(columns)] for i in range(rows)]
+def _parts(x: Array, count: int, axis: int) -> list[Array]:
+    """Every `count`-th sample along an axis, from the first one on, from the second, and so on.
+
+    They are of the same length: zeros are added behind.
+    """
+    if count == 1:
+        return [x]
+    before, length, behind = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+    widths = [(0, -length % count if i == axis else 0, 0) for i in range(x.ndim)]
+    x = lax.pad(x, jnp.zeros((), x.dtype), widths)
+    x = x.reshape(*before, -(-length // count), count, *behind)
+    return [lax.index_in_dim(x, i, axis + 1, keepdims=False) for i in range(count)]
 
 
-def _merge(phases: list[list[Array]]) -> Array:
-    """Interleaves phases [N, h, w, C] along rows and columns; undoes `_split`."""
-    y = jnp.stack([jnp.stack(row, axis=3) for row in phases], axis=2)
-    n, height, rows, width, columns, channels = y.shape
-    return y.reshape(n, height * rows, width * columns, channels)
+def _interleave(parts: list[Array], axis: int) -> Array:
+    """Undoes `_parts`, but for the zeros."""
+    if len(parts) == 1:
+        return parts[0]
+    y = jnp.stack(parts, axis=axis + 1)
+    return y.reshape(*y.shape[:axis], -1, *y.shape[axis + 2 :])
 
 
 def _pad(x: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
@@ -201,7 +207,7 @@ def _pad(x: Array, rows: tuple[int, int], columns: tuple[int, int]) -> Array:
 
 def _correlate(x: Array, f: np.ndarray, rows: _Axis, columns: _Axis) -> Array:
     """Sums shifted parts of `x` for each pair of phases; `f` [rows, columns] is not flipped."""
-    parts = _split(x, rows.stride, columns.stride)
+    parts = [_parts(part, columns.stride, 2) for part in _parts(x, rows.stride, 1)]
     n, height, width, channels = parts[0][0].shape
 
     def shifted(row: _Term, column: _Term) -> Array:
@@ -216,8 +222,10 @@ def _correlate(x: Array, f: np.ndarray, rows: _Axis, columns: _Axis) -> Array:
             return jnp.zeros((n, rows.phase_size, columns.phase_size, channels), x.dtype)
         return functools.reduce(jnp.add, terms)
 
-    y = _merge([[phase(row, column) for column in columns.phases] for row in rows.phases])
-    return y[:, : rows.size, : columns.size]
+    lines = [[phase(row, column) for column in columns.phases] for row in rows.phases]
+    y = _interleave([_interleave(line, 2) for line in lines], 1)
+    whole = (n, rows.size, columns.size, channels)
+    return y if y.shape == whole else lax.slice(y, (0, 0, 0, 0), whole)
 
 
 def _in_halves(function: Callable[[Array], Array], x: Array, axis: int) -> Array:
