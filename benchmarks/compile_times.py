@@ -2,7 +2,7 @@
 
 Each is traced and compiled for shapes alone, in a process of its own: once with an empty
 persistent cache, once with what that left there. Start-up is not counted: importing JAX and
-the networks takes the same in both.
+finding the shapes of weights takes the same in both.
 
 Example: python -m benchmarks.compile_times -o benchmarks/COMPILE.md
 """
@@ -48,39 +48,46 @@ class Preparation:
         return self.trace + self.compile
 
 
-def generator() -> list[Any]:
+Lower = Callable[[], Sequence[Any]]
+"""Traces programs to StableHLO."""
+
+
+def generator() -> Lower:
     """One picture of the 1024x1024 generator of configuration F."""
     network = Generator()
+    variables = abstract_variables(network)
     z = jax.ShapeDtypeStruct((1, network.z_dim), jnp.float32)
-    return [jax.jit(partial(apply, network)).lower(abstract_variables(network), z)]
+    return lambda: [jax.jit(partial(apply, network)).lower(variables, z)]
 
 
-def training_step() -> list[Any]:
+def training_step() -> Lower:
     """Every phase of a step of `configs/faces64_gan.py` on one device."""
     recipe, mesh = load_recipe(CONFIGS / "faces64_gan.py"), make_mesh(devices=jax.devices()[:1])
     key = jax.random.key(0)
     programs = Programs(abstract_method(recipe), mesh, rules=WIDE_KERNELS, key=key)
-    return list(programs.lower(abstract_batch(recipe, mesh, recipe.batch_size)).values())
+    batch = abstract_batch(recipe, mesh, recipe.batch_size)
+    return lambda: list(programs.lower(batch).values())
 
 
-def edit() -> list[Any]:
+def edit() -> Lower:
     """One picture of 1024x1024 inverted and edited by StyleFeatureEditor."""
     run, shapes = abstract_edit(full_size_modules(), pictures=1)
-    return [jax.jit(run).lower(*shapes)]
+    return lambda: [jax.jit(run).lower(*shapes)]
 
 
-PROGRAMS: Mapping[str, Callable[[], list[Any]]] = {
+PROGRAMS: Mapping[str, Callable[[], Lower]] = {
     "StyleGAN2 generator, 1024": generator,
     "training step of faces64_gan": training_step,
     "SFE edit, 1024": edit,
 }
-"""What is lowered, by name."""
+"""What finds the shapes, and then lowers, by name."""
 
 
-def prepare(lower: Callable[[], Sequence[Any]], cache: str) -> Preparation:
+def prepare(build: Callable[[], Lower], cache: str) -> Preparation:
     """Traces and compiles programs with the persistent cache in the folder `cache`."""
     jax.config.update("jax_compilation_cache_dir", cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    lower = build()
     start = time.perf_counter()
     lowered = lower()
     traced = time.perf_counter()
@@ -89,17 +96,17 @@ def prepare(lower: Callable[[], Sequence[Any]], cache: str) -> Preparation:
     return Preparation(traced - start, time.perf_counter() - traced)
 
 
-def apart(lower: Callable[[], Sequence[Any]], cache: str) -> Preparation:
+def apart(build: Callable[[], Lower], cache: str) -> Preparation:
     """`prepare` in a process of its own, which has traced nothing before."""
     alone = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=alone) as pool:
-        return pool.submit(prepare, lower, cache).result()
+        return pool.submit(prepare, build, cache).result()
 
 
-def cold_and_cached(lower: Callable[[], Sequence[Any]]) -> tuple[Preparation, Preparation]:
+def cold_and_cached(build: Callable[[], Lower]) -> tuple[Preparation, Preparation]:
     """The times with an empty cache, and with a full one."""
     with tempfile.TemporaryDirectory() as cache:
-        return apart(lower, cache), apart(lower, cache)
+        return apart(build, cache), apart(build, cache)
 
 
 def page(found: Mapping[str, tuple[Preparation, Preparation]]) -> str:
@@ -136,7 +143,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> str:
     """Measures, writes the page and JSON beside it if asked, and gives the page."""
-    found = {name: cold_and_cached(lower) for name, lower in PROGRAMS.items()}
+    found = {name: cold_and_cached(build) for name, build in PROGRAMS.items()}
     text = page(found)
     if options.out:
         write_page(options.out, text, found)
