@@ -1,63 +1,154 @@
 """The work that `sfe edit` and `sfe invert` do for many pictures: check, run in batches, report."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sfe_jax.cli.options import output_names
+from sfe_jax.cli.photographs import Finder, Found, describe_face, open_finder, take_largest
+from sfe_jax.core.errors import OptionError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sfe_jax.pipelines.editor import Editor
 
-Work = Callable[["np.ndarray", list[pathlib.Path]], list[dict[str, Any]]]
-"""Takes pictures uint8 [N, R, R, 3] and N folders to write to; gives N records with scores."""
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture as networks read it."""
+
+    picture: "np.ndarray"  # uint8 [R, R, 3].
+    facts: Mapping[str, Any] = field(default_factory=dict)  # For the report.
+    paste: "Callable[[np.ndarray], np.ndarray] | None" = None
+    """Puts an edited picture in the photograph that the face was cut from; None if none was."""
+
+
+Opener = Callable[[pathlib.Path], Portrait]
+"""Reads the picture at a path."""
+
+Work = Callable[[list[Portrait], list[pathlib.Path]], list[dict[str, Any]]]
+"""Takes N pictures and N folders to write to; gives N records with scores."""
+
+
+def open_aligned(resolution: int, *, crop: bool) -> Opener:
+    """Reads pictures that are aligned already, as `load_aligned` does."""
+    from sfe_jax.core.images import load_aligned
+
+    return lambda path: Portrait(load_aligned(path, resolution, crop=crop))
+
+
+def open_photographs(find: Finder, resolution: int) -> Opener:
+    """Cuts the largest face out of each photograph; a photograph's face is found once.
+
+    The opener raises `ImageError` as `load_image` and the finder do, and where the face is below
+    1/8 of the resolution.
+    """
+    from sfe_jax.alignment.cropping import align_face
+    from sfe_jax.alignment.pasting import paste_face
+    from sfe_jax.alignment.quads import quad_of_points, quad_side
+    from sfe_jax.core.images import check_large_enough, load_image
+
+    known: dict[pathlib.Path, Found] = {}
+
+    def find_once(photo: "np.ndarray", path: pathlib.Path) -> Found:
+        if path not in known:
+            found = take_largest(find(photo, path), path)
+            side = round(quad_side(quad_of_points(found.points)))
+            check_large_enough(f"{path}: the face", side, side, resolution=resolution)
+            known[path] = found
+        return known[path]
+
+    def open_photograph(path: pathlib.Path) -> Portrait:
+        photo = load_image(path)
+        found = find_once(photo, path)
+        face = align_face(photo, found.points, size=resolution, name=path)
+        facts = {"face": describe_face(found, face)}
+        return Portrait(face.image, facts, lambda edited: paste_face(photo, face, edited=edited))
+
+    return open_photograph
+
+
+def check_reading(*, align: bool, crop: bool, points: pathlib.Path | None) -> None:
+    """Raises unless options of how pictures are read go together.
+
+    Raises:
+        OptionError: If they do not.
+    """
+    if align and crop:
+        raise OptionError("--align and --crop are given; choose one: --align cuts the face out")
+    if points and not align:
+        raise OptionError("--points are where the face of a photograph is; give --align too")
+
+
+def choose_opener(
+    editor: "Editor",
+    paths: list[pathlib.Path],
+    *,
+    align: bool,
+    crop: bool,
+    points: pathlib.Path | None,
+) -> Opener:
+    """What reads the pictures for an editor.
+
+    Raises:
+        OptionError: If there are points and several photographs.
+        SfeError: If the points, or the networks that find faces, cannot be used.
+    """
+    if not align:
+        return open_aligned(editor.resolution, crop=crop)
+    find = open_finder(lambda: editor.bundle, paths, points=points)
+    return open_photographs(find, editor.resolution)
 
 
 def process_pictures(
     paths: list[pathlib.Path],
     editor: "Editor",
+    opener: Opener,
     work: Work,
     *,
     what: str,
     report: pathlib.Path,
     batch: int,
-    crop: bool,
 ) -> None:
     """Runs `work` on batches of pictures, and keeps the records as they come.
 
+    A face that was cut out of its photograph is written to its folder as aligned.png.
+
     Args:
         paths: Of the pictures.
-        editor: Whose resolution and method they are for.
+        editor: Whose method goes into the records.
+        opener: Reads a picture.
         work: What is done with a batch.
         what: A word in front of the progress bar.
         report: JSON file for the records; the pictures' folders are made beside it.
         batch: Pictures computed together.
-        crop: Whether the centre square of other pictures is taken.
 
     Raises:
         ImageError: If a picture cannot be used; found before the work rather than in its midst.
     """
-    import numpy as np
-
     from sfe_jax.cli.console import announce_compilation, say
     from sfe_jax.cli.report import describe_scores, write_json
     from sfe_jax.core.console import progress
-    from sfe_jax.core.images import load_aligned
+    from sfe_jax.core.images import save_image
 
     for path in progress(paths, "checking", total=len(paths)):
-        load_aligned(path, editor.resolution, crop=crop)
+        opener(path)
     announce_compilation()
     records = []
     folders = [report.parent / name for name in output_names(paths)]
     starts = range(0, len(paths), batch)
     for start in progress(starts, what, total=len(starts)):
         rows = slice(start, start + batch)
-        pictures = [load_aligned(path, editor.resolution, crop=crop) for path in paths[rows]]
-        results = work(np.stack(pictures), folders[rows])
-        for path, folder, record in zip(paths[rows], folders[rows], results, strict=True):
+        portraits = [opener(path) for path in paths[rows]]
+        results = work(portraits, folders[rows])
+        done = zip(paths[rows], portraits, folders[rows], results, strict=True)
+        for path, portrait, folder, record in done:
+            if portrait.paste:
+                save_image(folder / "aligned.png", portrait.picture)
             say(f"{path}: {describe_scores(record)}, pictures in {folder}")
-            records.append({"image": str(path), "method": editor.method_name, **record})
+            facts = {"image": str(path), "method": editor.method_name, **portrait.facts}
+            records.append({**facts, **record})
         write_json(report, records)
     say(f"wrote {report}")

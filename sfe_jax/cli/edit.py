@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from sfe_jax.cli.batches import process_pictures
+from sfe_jax.cli.batches import Portrait, check_reading, choose_opener, process_pictures
 from sfe_jax.cli.options import (
     Domain,
     Images,
@@ -42,9 +42,25 @@ def _merge_requests(texts: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
     return merged
 
 
+def _write_edit(
+    folder: pathlib.Path, label: str, image: "np.ndarray", portrait: Portrait
+) -> dict[str, str]:
+    """Writes an edited picture, and the photograph with it; gives the names from the report."""
+    from sfe_jax.core.images import save_image
+
+    save_image(folder / f"{label}.png", image)
+    if portrait.paste is None:
+        return {"file": f"{folder.name}/{label}.png"}
+    save_image(folder / f"{label} pasted.png", portrait.paste(image))
+    return {
+        "file": f"{folder.name}/{label}.png",
+        "pasted": f"{folder.name}/{label} pasted.png",
+    }
+
+
 def _edit_pictures(
     editor: "Editor",
-    pictures: "np.ndarray",
+    portraits: list[Portrait],
     requests: "list[Request]",
     folders: list[pathlib.Path],
 ) -> list[dict[str, Any]]:
@@ -52,17 +68,20 @@ def _edit_pictures(
 
     Args:
         editor: Knows the edits.
-        pictures: uint8 [N, R, R, 3].
+        portraits: N.
         requests: Name, arrays and strengths of every edit.
         folders: N, where the pictures go.
 
     Returns:
         Per picture the scores of its inversion, and the file of every edit.
     """
+    import numpy as np
+
     from sfe_jax.core.images import save_image
     from sfe_jax.core.sheets import strip
     from sfe_jax.pipelines.scores import score_pictures
 
+    pictures = np.stack([portrait.picture for portrait in portraits])
     inversion = editor.invert(pictures)
     inverted = editor.reconstruct(inversion)
     records: list[dict[str, Any]] = [
@@ -75,9 +94,8 @@ def _edit_pictures(
         edited = editor.edit(inversion, operands, strengths)
         for index, (folder, record) in enumerate(zip(folders, records, strict=True)):
             for label, strength, image in zip(labels, strengths, edited[index], strict=True):
-                save_image(folder / f"{label}.png", image)
-                file = f"{folder.name}/{label}.png"
-                record["edits"].append({"edit": name, "strength": strength, "file": file})
+                files = _write_edit(folder, label, image, portraits[index])
+                record["edits"].append({"edit": name, "strength": strength, **files})
             row = [pictures[index], inverted[index], *edited[index]]
             save_image(folder / f"{name}.png", strip(row, ["original", "inversion", *labels]))
     return records
@@ -95,16 +113,19 @@ def edit(
     precision: Precision = "float32",
     batch: int = 1,
     crop: bool = False,
+    align: bool = False,
+    points: pathlib.Path | None = None,
 ) -> None:
-    """Inverts aligned photographs and edits them.
+    """Inverts photographs and edits them; with --align as they come from a camera.
 
     Writes, per photograph, DIR/NAME/inversion.png, one picture per edit and strength, and a strip
-    of them; and DIR/edits.json with the inversion's L2 and identity similarity.
+    of them; and DIR/edits.json with the inversion's L2 and identity similarity. With --align also
+    the face that was cut out, aligned.png, and per edit the photograph with it, "NAME pasted.png".
 
     Example: sfe edit face.jpg --weights sfe_ffhq.safetensors --edit smile=3 --edit age=-5,0,5
 
     Args:
-        images: Aligned square photographs, or folders of them.
+        images: Aligned square photographs, or folders of them; any photographs with --align.
         weights: Bundle written by `python -m convert_weights`.
         edit: Name and strengths, such as smile=3, age=-5,0,5 or age=-5:5:5; repeat for more edits.
             `sfe directions` lists the names and their ranges.
@@ -116,9 +137,14 @@ def edit(
         precision: float32 equals the original; bfloat16 is faster on accelerators.
         batch: Pictures computed together.
         crop: Take the centre square of photographs that are not square.
+        align: Photographs are as they come from a camera: cut the largest face out of each, by
+            MTCNN of the bundle, and put its edits back.
+        points: With --align, file (.json, .npy) of the points of the only photograph, as for
+            `sfe align`; MTCNN is not needed then.
     """
     if not edit:
         raise OptionError("no --edit given; write for example --edit smile=3, or use `sfe invert`")
+    check_reading(align=align, crop=crop, points=points)
     parsed = _merge_requests(edit)
 
     from sfe_jax.cli.console import say
@@ -142,9 +168,9 @@ def edit(
     process_pictures(
         paths,
         editor,
-        lambda pictures, folders: _edit_pictures(editor, pictures, requests, folders),
+        choose_opener(editor, paths, align=align, crop=crop, points=points),
+        lambda portraits, folders: _edit_pictures(editor, portraits, requests, folders),
         what="editing",
         report=out / "edits.json",
         batch=batch,
-        crop=crop,
     )

@@ -4,6 +4,7 @@ import sys
 
 import tyro
 
+from sfe_jax.cli.align import align
 from sfe_jax.cli.character import character
 from sfe_jax.cli.compare import compare
 from sfe_jax.cli.console import fail, show_warnings_in_one_line
@@ -23,6 +24,7 @@ from sfe_jax.cli.tune import tune
 from sfe_jax.core.errors import SfeError
 
 COMMANDS = {
+    "align": align,
     "edit": edit,
     "invert": invert,
     "project": project,

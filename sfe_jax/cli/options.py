@@ -119,7 +119,7 @@ def list_pictures(images: Iterable[pathlib.Path]) -> list[pathlib.Path]:
 
     paths = find_images(images)
     if not paths:
-        raise OptionError("no IMAGE given; name aligned photographs, or folders of them")
+        raise OptionError("no IMAGE given; name photographs, or folders of them")
     return paths
 
 

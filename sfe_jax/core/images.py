@@ -297,6 +297,25 @@ def _centre_square(image: np.ndarray) -> np.ndarray:
     return image[top : top + side, left : left + side]
 
 
+def check_large_enough(thing: str, width: int, height: int, *, resolution: int) -> None:
+    """Raises if a side is below 1/8 of a network's resolution.
+
+    Args:
+        thing: What has these sides, for the message.
+        width: In pixels.
+        height: In pixels.
+        resolution: Pixels a side that the network needs.
+
+    Raises:
+        ImageError: If it is.
+    """
+    if min(height, width) * 8 < resolution:
+        raise ImageError(
+            f"{thing} is {width} x {height}, too small for {resolution} x {resolution}; "
+            f"required are {-(-resolution // 8)} pixels a side, use a larger picture"
+        )
+
+
 def load_aligned(
     path: str | os.PathLike[str], resolution: int, *, crop: bool = False
 ) -> np.ndarray:
@@ -322,14 +341,11 @@ def load_aligned(
     height, width = image.shape[:2]
     if abs(height - width) > 0.02 * max(height, width):
         raise ImageError(
-            f"{path}: is {width} x {height}; an aligned square picture is required: cut faces as "
-            "FFHQ's `download_ffhq.py` does, or take the centre square with --crop"
+            f"{path}: is {width} x {height}; an aligned square picture is required: cut the face "
+            "out by `sfe align`, or by --align of `sfe edit` and `sfe invert`, or take the "
+            "centre square with --crop"
         )
-    if min(height, width) * 8 < resolution:
-        raise ImageError(
-            f"{path}: is {width} x {height}, too small for {resolution} x {resolution}; "
-            f"required are {-(-resolution // 8)} pixels a side, use a larger picture"
-        )
+    check_large_enough(f"{path}:", width, height, resolution=resolution)
     resized = Image.fromarray(image).resize((resolution, resolution), Image.Resampling.BILINEAR)
     return np.array(resized)
 

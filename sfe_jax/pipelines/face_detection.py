@@ -92,6 +92,12 @@ def make_square(boxes: np.ndarray) -> np.ndarray:
     return np.rint(np.concatenate([corner, corner + side - 1], axis=1))
 
 
+def shared_areas(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Pixels [K] that boxes [K, 4] share with one, [4]."""
+    first, last = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    return np.maximum(last - first + 1, 0).prod(axis=1)
+
+
 def over_union(shared: np.ndarray, area: np.ndarray, areas: np.ndarray) -> np.ndarray:
     """Shared area over that of both boxes together."""
     return shared / (area + areas - shared)
@@ -125,9 +131,7 @@ def suppress(
     while len(left):
         best, left = left[0], left[1:]
         kept.append(best)
-        first = np.maximum(boxes[best, :2], boxes[left, :2])
-        last = np.minimum(boxes[best, 2:], boxes[left, 2:])
-        shared = np.maximum(last - first + 1, 0).prod(axis=1)
+        shared = shared_areas(boxes[best], boxes[left])
         left = left[overlap(shared, areas[best], areas[left]) <= limit]
     return np.array(kept, int)
 

@@ -5,6 +5,8 @@ import pytest
 from PIL import Image
 
 from sfe_jax.pipelines.bundle import Bundle, save_bundle
+from tests.alignment.pictures import points_in
+from tests.cli.photographs import photograph, points_file
 from tests.cli.running import noise, picture, refused, sfe
 from tests.readers.builders import torch_zip
 
@@ -122,6 +124,42 @@ def unusual(psp_weights, tmp_path_factory):
 @pytest.mark.parametrize("name", SAVERS)
 def test_unusual_pictures_are_handled(unusual, name):
     assert (unusual / name / "inversion.png").is_file()
+
+
+# Photographs.
+
+
+def edit_photo(capsys, weights, tmp_path, *options):
+    """What is said when a photograph is refused."""
+    photo = photograph(tmp_path / "me.png")
+    arguments = ("-w", weights, "-e", "age=1", "-o", tmp_path / "out")
+    return refused(capsys, "edit", photo, *arguments, *options)
+
+
+def test_align_and_crop_together_are_refused(capsys, psp_weights, tmp_path):
+    assert "--align and --crop" in edit_photo(capsys, psp_weights, tmp_path, "--align", "--crop")
+
+
+def test_points_without_align_are_refused(capsys, psp_weights, tmp_path):
+    points = points_file(tmp_path / "points.json")
+    assert "give --align too" in edit_photo(capsys, psp_weights, tmp_path, "--points", points)
+
+
+def test_align_is_refused_when_the_bundle_has_no_mtcnn(capsys, psp_weights, tmp_path):
+    message = edit_photo(capsys, psp_weights, tmp_path, "--align")
+    assert f"python -m convert_weights {psp_weights} pnet.npy rnet.npy onet.npy" in message
+
+
+def test_a_face_far_too_small_is_refused(capsys, psp_weights, tmp_path):
+    points = points_file(tmp_path / "points.json", points_in((40, 20), side=7))
+    message = edit_photo(capsys, psp_weights, tmp_path, "--align", "--points", points)
+    assert "me.png: the face is 7 x 7, too small for 64 x 64" in message
+
+
+def test_points_beside_the_photograph_are_refused(capsys, psp_weights, tmp_path):
+    points = points_file(tmp_path / "points.json", points_in((400, 20), side=80))
+    message = edit_photo(capsys, psp_weights, tmp_path, "--align", "--points", points)
+    assert "me.png: is 160 x 130, and the face would lie about" in message
 
 
 # Edits.

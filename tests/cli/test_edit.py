@@ -5,11 +5,16 @@ import json
 import numpy as np
 import pytest
 
+from sfe_jax.alignment.cropping import align_face
+from sfe_jax.alignment.pasting import paste_face
+from sfe_jax.cli.batches import open_photographs
 from sfe_jax.cli.options import output_names
+from sfe_jax.cli.photographs import Found
 from sfe_jax.core.images import load_aligned
 from sfe_jax.edits.catalogue import FACES
 from sfe_jax.pipelines.bundle import load_bundle
 from sfe_jax.pipelines.editor import Editor
+from tests.cli.photographs import POINTS, photograph, points_file
 from tests.cli.running import noise, picture, pixels, sfe
 
 
@@ -179,3 +184,56 @@ def test_a_picture_that_is_not_square_is_cropped_when_asked(psp_weights, tmp_pat
 )
 def test_output_names_never_repeat(stems, names, tmp_path):
     assert list(output_names(tmp_path / f"{stem}.png" for stem in stems)) == names
+
+
+# Photographs as they come from a camera.
+
+
+@pytest.fixture(scope="session")
+def pasted(psp_weights, tmp_path_factory):
+    """An edit of a photograph whose face was aligned by its points."""
+    folder = tmp_path_factory.mktemp("pasted")
+    photo, points = photograph(folder / "me.png"), points_file(folder / "points.json")
+    options = ("-w", psp_weights, "-e", "age=-2,3", "-o", folder / "out")
+    assert sfe("edit", photo, "--align", "--points", points, *options) == 0
+    return folder
+
+
+def test_folder_of_a_photograph_holds_the_face_and_pasted_edits(pasted):
+    names = {path.name for path in (pasted / "out" / "me").iterdir()}
+    edits = {"age -2.png", "age +3.png", "age -2 pasted.png", "age +3 pasted.png", "age.png"}
+    assert names == {"aligned.png", "inversion.png"} | edits
+
+
+def test_face_of_a_photograph_is_aligned(pasted):
+    expected = align_face(pixels(pasted / "me.png"), POINTS, size=64).image
+    np.testing.assert_array_equal(pixels(pasted / "out" / "me" / "aligned.png"), expected)
+
+
+def test_pasted_edit_is_that_of_the_library(pasted):
+    photo, edited = (pixels(pasted / name) for name in ("me.png", "out/me/age +3.png"))
+    expected = paste_face(photo, align_face(photo, POINTS, size=64), edited=edited)
+    np.testing.assert_array_equal(pixels(pasted / "out" / "me" / "age +3 pasted.png"), expected)
+
+
+def test_record_of_a_photograph_has_its_face_and_pasted_files(pasted):
+    (record,) = json.loads((pasted / "out" / "edits.json").read_text())
+    np.testing.assert_allclose(record["face"]["points"], POINTS)
+    assert [edit["pasted"] for edit in record["edits"]] == [
+        "me/age -2 pasted.png",
+        "me/age +3 pasted.png",
+    ]
+
+
+def test_faces_are_found_once_although_photographs_are_opened_twice(tmp_path):
+    calls = []
+
+    def find(photo, path):
+        calls.append(path)
+        return [Found(POINTS, {})]
+
+    path = photograph(tmp_path / "me.png")
+    opener = open_photographs(find, 64)
+    first, second = opener(path), opener(path)
+    np.testing.assert_array_equal(first.picture, second.picture)
+    assert calls == [path]

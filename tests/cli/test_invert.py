@@ -3,6 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from sfe_jax.alignment.cropping import align_face
+from sfe_jax.alignment.pasting import paste_face
+from tests.cli.photographs import POINTS, photograph, points_file
 from tests.cli.running import picture, pixels, sfe
 
 
@@ -50,3 +53,14 @@ def test_the_method_can_be_chosen(sfe_weights, tmp_path):
     assert sfe("invert", face, *arguments) == 0
     (record,) = json.loads((tmp_path / "out" / "inversions.json").read_text())
     assert record["method"] == "psp"
+
+
+def test_inversion_of_a_photograph_is_pasted_back(psp_weights, tmp_path):
+    photo, points = photograph(tmp_path / "me.png"), points_file(tmp_path / "points.json")
+    out = tmp_path / "out"
+    options = ("-w", psp_weights, "--align", "--points", points, "-o", out)
+    assert sfe("invert", photo, *options) == 0
+    inverted = pixels(out / "me" / "inversion.png")
+    face = align_face(pixels(photo), POINTS, size=64)
+    expected = paste_face(pixels(photo), face, edited=inverted)
+    np.testing.assert_array_equal(pixels(out / "me" / "inversion pasted.png"), expected)

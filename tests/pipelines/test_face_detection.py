@@ -18,6 +18,7 @@ from sfe_jax.pipelines.face_detection import (
     over_smaller,
     propose_at,
     pyramid_scales,
+    shared_areas,
     suppress,
     window_certainties,
 )
@@ -43,6 +44,12 @@ def test_square_has_the_longer_side_about_the_same_centre(box, square):
 
 def test_square_has_whole_pixels():
     np.testing.assert_array_equal(make_square(boxes([0.3, 0.4, 9.3, 9.4])), [[0, 0, 9, 9]])
+
+
+def test_shared_area_counts_both_corner_pixels():
+    box = np.array([0.0, 0, 9, 4])
+    others = boxes([9, 4, 20, 20], [0, 0, 9, 4], [10, 0, 12, 4])
+    np.testing.assert_array_equal(shared_areas(box, others), [1, 50, 0])
 
 
 def test_suppression_keeps_the_most_certain_of_boxes_on_each_other():
