@@ -14,17 +14,16 @@ Example: python -m benchmarks.equivariance --stylegan3 faces64_stylegan3.safeten
 """
 
 import argparse
-import json
 import pathlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.measuring.pages import print_page
+from benchmarks.measuring.pages import page_path, print_page, write_page
 from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.images import save_image, to_uint8
@@ -234,12 +233,12 @@ def parse() -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of pictures and shifts")
     add("--index", type=int, default=0, help="of the picture shown")
     add("--line", type=int, default=30, help="row of pixels of the slice")
-    add("-o", "--out", type=pathlib.Path, default=pathlib.Path("docs/equivariance.png"))
+    add("-o", "--out", type=page_path, default=pathlib.Path("docs/equivariance.md"))
     return parser.parse_args()
 
 
 def run(arguments: argparse.Namespace) -> str:
-    """Measures, writes the figure and its figures in JSON beside it, and gives the table.
+    """Measures, writes the table, its figures and the picture side by side, and gives the table.
 
     Raises:
         SfeError: If a bundle cannot be used.
@@ -261,14 +260,16 @@ def run(arguments: argparse.Namespace) -> str:
     random = {row.generator: row.inner_decibels for row in rows if row.shift is None}
     sides = [f"{name}: {random[name]:.1f} dB" for name in networks]
     heads.append(f"slice: moved by 0 to {STEP * len(shown[0][0]) / ENLARGED:g} pixels")
-    save_image(arguments.out, grid(shown, column_labels=heads, row_labels=sides))
+    picture = grid(shown, column_labels=heads, row_labels=sides)
+    save_image(arguments.out.with_suffix(".png"), picture)
+    text = page(rows)
     found = {
         "weights": {"StyleGAN3-T": three.name if three else "random", "StyleGAN2": two.name},
         **{name: getattr(arguments, name) for name in ("count", "psi", "border", "seed")},
-        "rows": [asdict(row) for row in rows],
+        "rows": rows,
     }
-    arguments.out.with_suffix(".json").write_text(json.dumps(found, indent=1) + "\n")
-    return page(rows)
+    write_page(arguments.out, text, found)
+    return text
 
 
 def main() -> None:

@@ -4,21 +4,19 @@ The floor is the FLOPs of the plain mathematics (`measuring.flops`) over the fas
 that this device computed in the same run. Parts that use a form with fewer multiplications, such
 as Winograd's convolutions on CPU, can lie below it.
 
-Example: python -m benchmarks.sfe_edit --repeats 5 --json edit.json
+Example: python -m benchmarks.sfe_edit --repeats 5 -o edit.md
 """
 
 import argparse
-import json
-import pathlib
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.measuring.pages import page_path, print_page, write_page
 from benchmarks.measuring.timing import Timing, best_rate, ceilings, measure
 from sfe_jax.core.trees import apply
 from sfe_jax.edits.operands import identity
@@ -95,10 +93,13 @@ def parts(*, small: bool, repeats: int) -> Iterator[Timing]:
     yield from rows
 
 
-def report(tops: list[Timing], rows: list[Timing]) -> str:
-    """A table in Markdown, and the distance to the floor."""
+def page(tops: Sequence[Timing], rows: Sequence[Timing]) -> str:
+    """The page in Markdown: a table, and the distance to the floor."""
     best = best_rate(tops)  # GFLOP/s
+    device = jax.devices()[0]
     lines = [
+        f"{device.platform} {device.device_kind}, jax {jax.__version__}, float32, batch 1",
+        "",
         "| part | GFLOP | median s | least to most s | TFLOP/s | of the ceiling | compile s | "
         "from cache s |",
         "| --- " * 8 + "|",
@@ -117,11 +118,11 @@ def report(tops: list[Timing], rows: list[Timing]) -> str:
         f"product of this run, that is {floor:.2f} s; it took {full.median_s:.2f} s "
         f"({full.median_s / floor:.2f} times the floor)."
     )
-    return "\n".join(lines)
+    return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Runs the measurements and prints the report."""
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Options of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.sfe_edit",
         description=__doc__,
@@ -129,20 +130,27 @@ def main() -> None:
     )
     parser.add_argument("--repeats", type=int, default=5, help="timed runs after one warm-up")
     parser.add_argument("--small", action="store_true", help="narrow networks, to try the program")
-    parser.add_argument("--json", type=pathlib.Path, help="also write the rows here")
-    options = parser.parse_args()
+    parser.add_argument("-o", "--out", type=page_path, help="also write here, and JSON beside")
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> str:
+    """Measures, writes the page and JSON beside it if asked, and gives the page."""
     with tempfile.TemporaryDirectory() as cache:
         jax.config.update("jax_compilation_cache_dir", cache)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         tops = list(ceilings(options.repeats))
         rows = list(parts(small=options.small, repeats=options.repeats))
-    device = jax.devices()[0]
-    print(f"{device.platform} {device.device_kind}, jax {jax.__version__}, float32, batch 1\n")
-    print(report(tops, rows))
-    if options.json:
-        content = {"device": device.device_kind, "jax": jax.__version__}
-        content["rows"] = [asdict(row) for row in [*tops, *rows]]
-        options.json.write_text(json.dumps(content, indent=2) + "\n")
+    text = page(tops, rows)
+    if options.out:
+        content = {"device": jax.devices()[0].device_kind, "jax": jax.__version__}
+        write_page(options.out, text, {**content, "rows": [*tops, *rows]})
+    return text
+
+
+def main() -> None:
+    """Measures and prints the page."""
+    print_page(lambda: run(parse()))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.measuring.fusions import read_fusions
@@ -61,6 +62,14 @@ class Built:
     collect: Callable[[Any], list[np.ndarray]]  # Results in float32, NHWC and HWIO.
     figures: Mapping[str, float] = field(default_factory=dict)  # What compiling told.
     note: str = ""
+    consumes: bool = False  # Whether `run` may write into its inputs, which then serve once.
+
+    def prepared(self, pool: Sequence[Arrays], calls: int) -> list[Any]:
+        """Inputs that are there, for so many calls; one of each kind if they can serve again."""
+        count = calls if self.consumes else min(calls, len(pool))
+        inputs = [self.prepare(pool[index % len(pool)]) for index in range(count)]
+        self.wait(inputs)
+        return inputs
 
     def seconds(self, inputs: Sequence[Any], calls: int) -> float:
         """Seconds per call."""
@@ -133,7 +142,11 @@ def compiled_figures(compiled: Any, compile_s: float) -> tuple[dict[str, float],
 
 
 def jax_form(
-    function: Callable, *, fixed: Sequence[Any] = (), compared: Callable[[Any], Any] = lambda x: x
+    function: Callable,
+    *,
+    fixed: Sequence[Any] = (),
+    compared: Callable[[Any], Any] = lambda x: x,
+    donate: Sequence[int] = (),
 ) -> Form:
     """A form of JAX's.
 
@@ -141,19 +154,29 @@ def jax_form(
         function: Of `fixed` and the fresh inputs.
         fixed: What stays from call to call, such as weights.
         compared: Part of the results that is compared with other forms.
+        donate: Numbers of the arguments in whose memory results may be written. Every call has
+            copies of them, made before the clock runs.
     """
 
     def build(example: Arrays) -> Built:
-        compiled, seconds = compile_apart(function, *fixed, *example)
+        compiled, seconds = compile_apart(function, *fixed, *example, donate=donate)
         figures, note = compiled_figures(compiled, seconds)
+
+        def prepare(arrays: Arrays) -> list[Any]:
+            arguments = [*fixed, *arrays]
+            for number in donate:
+                arguments[number] = jax.tree.map(jnp.copy, arguments[number])
+            return arguments
+
         return Built(
             library="JAX",
-            prepare=lambda arrays: arrays,
-            run=lambda arrays: compiled(*fixed, *arrays),
+            prepare=prepare,
+            run=lambda arguments: compiled(*arguments),
             wait=jax.block_until_ready,
             collect=lambda results: as_float32(compared(results)),
             figures=figures,
             note=note,
+            consumes=bool(donate),
         )
 
     return build
@@ -178,7 +201,7 @@ class Ready:
         """Seconds of another run, or of the first if that took long."""
         if self.first_s > SLOW_S:
             return self.first_s
-        return self.built.seconds([self.built.prepare(arrays)], 1)
+        return self.built.seconds(self.built.prepared([arrays], 1), 1)
 
 
 def _checked(
@@ -191,7 +214,7 @@ def _checked(
 
     try:
         built = case.forms[name](example)
-        inputs = built.prepare(example)
+        (inputs,) = built.prepared([example], 1)
         start = time.perf_counter()
         result = built.run(inputs)
         built.wait(result)
@@ -231,11 +254,10 @@ def take_turns(
             if len(runs[name]) >= allowed[name]:
                 continue
             built = forms[name]
-            inputs = [built.prepare(arrays) for arrays in pool]
-            built.wait(inputs)
+            inputs = built.prepared(pool, calls[name])
             if before not in ("", built.library):
                 time.sleep(REST_S)
-            runs[name].append(built.seconds(inputs[: calls[name]], calls[name]))
+            runs[name].append(built.seconds(inputs, calls[name]))
             before = built.library
     return runs
 

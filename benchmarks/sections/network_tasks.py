@@ -55,6 +55,7 @@ class Task:
     fresh: Callable[[Any, Arrays], Arrays] = lambda _, arrays: arrays  # As `torch_form` has it.
     torch_compared: Callable[[Any], Any] = lambda found: found
     interval: int = 0  # Steps from one run to the next, if it is a phase of a step; or 0.
+    donate: tuple[int, ...] = ()  # As `jax_form` has it.
 
 
 def _torch() -> Any:
@@ -336,4 +337,5 @@ def training_phase(
         fresh=fresh,
         torch_compared=lambda found: _torch().moved(found),
         interval=chosen.interval,
+        donate=(0,),  # As `training.loop` has it.
     )

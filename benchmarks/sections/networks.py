@@ -50,9 +50,9 @@ TEXT = (
     "and path length: the penalty and its gradient. A training step runs its phases one by one, "
     "each with its optimiser; its own row adds them, path lengths in every fourth step and R1 in "
     "every sixteenth. In a step PyTorch is given the random numbers, which ours draws while the "
-    "clock runs; it moves its weights in place, where ours makes new ones, and leaves out the "
-    "bound of activations, which these do not reach. `torch.compile` does not differentiate twice: "
-    "its step takes the phases that need it as they are."
+    "clock runs; it leaves out the bound of activations, which these do not reach. Both move their "
+    "weights in place, and begin each call with the first ones. `torch.compile` does not "
+    "differentiate twice: its step takes the phases that need it as they are."
 )
 
 TOLERANCES = {"float32": 2e-4, "TF32": 3e-2, "bfloat16": 1e-1}
@@ -179,7 +179,7 @@ def tasks(*, quick: bool) -> Iterator[tuple[Make, str]]:
 
 def _forms(task: Task, number: str, reasons: Mapping[str, str]) -> dict[str, Form]:
     """Every form of a task that runs here."""
-    ours = jax_form(task.function, fixed=task.fixed, compared=task.compared)
+    ours = jax_form(task.function, fixed=task.fixed, compared=task.compared, donate=task.donate)
     found = {OURS: ours, PLAIN: within(plain.installed, ours), **kernel_forms(ours, reasons)}
     if number == "TF32":
         found = {name: within(tensor_float, form) for name, form in found.items()}

@@ -15,7 +15,7 @@ REACH = 3.0
 
 
 def gaussian_band(size: int, sigma: Array, *, largest: float) -> Array:
-    """The matrix [size, size] that blurs an axis, with zeros outside.
+    """The matrix that blurs an axis, with zeros outside.
 
         weight of a neighbour k samples away ~ 2^(-(k / sigma)^2),    |k| <= floor(3 sigma)
 
@@ -26,6 +26,9 @@ def gaussian_band(size: int, sigma: Array, *, largest: float) -> Array:
         size: Length of the axis.
         sigma: [], in samples, from 0 to `largest`; below 1/3 the matrix is the identity.
         largest: The greatest `sigma`; static, since it decides the length of the filter.
+
+    Returns:
+        [size, size], float32, symmetric; rows near the edges have sums below 1.
 
     Source: stylegan3, training/loss.py (run_D).
     """

@@ -1,13 +1,15 @@
 """Minibatch standard deviation: shows the discriminator how varied a batch is."""
 
+from collections.abc import Callable
 from functools import partial, reduce
 
+import jax
 import jax.numpy as jnp
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.core.platforms import by_platform
-from sfe_jax.core.precision import wide_on_cpu
+from sfe_jax.core.precision import in_float32, product_precision
 from sfe_jax.core.types import Array
 
 EPSILON = 1e-8
@@ -22,13 +24,33 @@ def _variance_by_member(x: Array, axis: int) -> Array:
     return reduce(jnp.add, squares) / len(members)
 
 
-def _mean_deviation(grouped: Array, *, axis: int) -> Array:
+def _mean(x: Array) -> Array:
+    """Mean over the pixels and each chunk of channels: [N / G, H, W, F, C / F] -> [N / G, F]."""
+    return jnp.mean(x, axis=(1, 2, 4))
+
+
+@jax.custom_jvp
+def _mean_by_product(x: Array) -> Array:
+    """`_mean`, as a product with equal weights; its slopes are those of the mean.
+
+    XLA's CPU backend leaves a long sum to a library, which has every slice of the members copied
+    first; what is multiplied comes from one loop.
+    """
+    numbers = jnp.moveaxis(x, 3, 1).reshape(x.shape[0], x.shape[3], -1)
+    weights = jnp.full(numbers.shape[2], 1 / numbers.shape[2], x.dtype)
+    return jnp.matmul(numbers, weights, precision=product_precision(x.dtype))
+
+
+@_mean_by_product.defjvp
+def _slope_of_mean(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    return _mean_by_product(*primals), _mean(*tangents)
+
+
+def _mean_deviation(
+    grouped: Array, *, axis: int, variance: Callable[..., Array], mean: Callable[[Array], Array]
+) -> Array:
     """Mean standard deviation over the members of a group along `axis`, [N / G, F]."""
-    by_member = partial(_variance_by_member, axis=axis)
-    # On CPU 0.24 ms against 1.6 for 32 samples of 4x4x512, the gradient 0.54 against 3.5.
-    variance = by_platform(grouped, cpu=by_member, default=partial(jnp.var, axis=axis))
-    deviation = jnp.sqrt(variance + EPSILON)  # [N / G, H, W, F, C / F]
-    return jnp.mean(deviation, axis=(1, 2, 4))
+    return mean(jnp.sqrt(variance(grouped, axis=axis) + EPSILON))
 
 
 def minibatch_std(
@@ -67,7 +89,11 @@ def minibatch_std(
     groups = (n // size, size) if neighbours else (size, n // size)
     grouped = x.reshape(*groups, height, width, num_channels, channels // num_channels)
     axis = 1 if neighbours else 0
-    statistic = wide_on_cpu(partial(_mean_deviation, axis=axis))(grouped)
+    form = partial(_mean_deviation, axis=axis)
+    default = partial(form, variance=jnp.var, mean=_mean)
+    # On two cores 0.06 ms against 1.6 for 32 samples of 4x4x512, the gradient 0.5 against 4.4.
+    cpu = partial(form, variance=_variance_by_member, mean=_mean_by_product)
+    statistic = by_platform(grouped, cpu=in_float32(cpu), default=default)
     spread = jnp.repeat(statistic, size, axis=0) if neighbours else jnp.tile(statistic, (size, 1))
     maps = spread[:, None, None, :]
     return jnp.concatenate([x, jnp.broadcast_to(maps, (n, height, width, num_channels))], axis=3)

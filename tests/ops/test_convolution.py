@@ -19,6 +19,7 @@ from sfe_jax.ops.convolution import (
     patch_convolve,
     phased_transposed_convolve,
     pointwise_convolve,
+    same_convolve,
     strided_convolve,
     transposed_convolve,
     upsample_convolve,
@@ -251,6 +252,7 @@ FORMS = {
     "upsample": (upsample_convolve, plain_upsample),
     "winograd": (winograd_convolve, plain_convolve),
     "patches": (patch_convolve, plain_convolve),
+    "same": (same_convolve, plain_convolve),
 }
 
 
@@ -263,6 +265,24 @@ def test_slopes_equal_those_of_plain_form(form, slopes):
 @pytest.mark.parametrize("form", ["patches", "winograd"])
 def test_slopes_equal_those_of_plain_form_where_form_is_chosen(form):
     assert_equal_slopes(first_slopes, convolve, plain_convolve, *SELECTED[form])
+
+
+SLOPES = {
+    "wide": ((4, 32, 32, 128), (3, 3, 128, 128), 16),
+    "large": ((1, 512, 512, 16), (3, 3, 16, 16), 16),
+    "narrow": ((4, 32, 32, 64), (3, 3, 64, 64), 0),
+    "few products": ((1, 16, 16, 128), (3, 3, 128, 128), 0),
+    "colours": ((1, 512, 512, 3), (3, 3, 3, 16), 0),
+}
+"""Shapes of map and kernel, and the matrix products of the slope by the kernel on CPU."""
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_kernel_gets_its_slope_in_winograds_form_by_shape(name):
+    *shapes, products = SLOPES[name]
+    arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    slope = jax.grad(scalar_of(convolve), argnums=1)
+    assert lowered(slope, *arrays, platform="cpu").count("stablehlo.dot_general") == products
 
 
 def test_kernel_by_products_equals_definition():

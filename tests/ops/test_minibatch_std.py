@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import ShapeError
-from sfe_jax.ops.minibatch_std import minibatch_std
+from sfe_jax.ops.minibatch_std import EPSILON, minibatch_std
+from tests.compiling import jit
 from tests.reference import minibatch_std as reference
 
 
@@ -46,6 +47,25 @@ def test_minibatch_std_keeps_bfloat16():
 def test_gradient_of_minibatch_std_is_finite_for_equal_samples():
     gradient = jax.grad(lambda x: jnp.sum(minibatch_std(x)))(jnp.ones((4, 2, 2, 3)))
     assert np.isfinite(gradient).all()
+
+
+def test_derivatives_of_minibatch_std_are_those_of_the_definition():
+    """On a CPU the mean of the deviations has a rule of its own."""
+
+    def defined(x):
+        deviation = jnp.sqrt(jnp.var(x.reshape(2, 2, -1), axis=0) + EPSILON)
+        return jnp.mean(deviation, axis=1)  # Of two strided groups of two.
+
+    def slope(statistic):
+        return lambda x: jax.grad(lambda x: jnp.sum(jnp.sin(statistic(x))))(x)
+
+    def found(x):
+        return minibatch_std(x, group_size=2)[:2, 0, 0, -1]
+
+    x = jnp.asarray(batch(4))
+    for order in (slope, lambda f: jax.grad(lambda x: jnp.sum(jnp.square(slope(f)(x))))):
+        ours, expected = jit(lambda x, order=order: [order(f)(x) for f in (found, defined)])(x)
+        np.testing.assert_allclose(ours, expected, atol=1e-6)
 
 
 def test_minibatch_std_raises_for_incomplete_group():

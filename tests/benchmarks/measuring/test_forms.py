@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -158,7 +160,52 @@ def test_a_compiled_form_tells_its_kernels():
 def test_fixed_arguments_come_first():
     form = jax_form(lambda weight, x: weight * x, fixed=(jnp.full((1,), 3.0),))
     built = form((jnp.ones((2,)),))
-    assert built.collect(built.run((jnp.ones((2,)),)))[0].tolist() == [3.0, 3.0]
+    assert built.collect(built.run(built.prepare((jnp.ones((2,)),))))[0].tolist() == [3.0, 3.0]
+
+
+def move(state, x):
+    """Two results, in whose place the arguments may have been."""
+    return state + x, state - x
+
+
+def test_donating_form_is_timed_over_more_calls_than_there_are_inputs():
+    pool = [(jnp.ones(2),)]
+    built = jax_form(move, fixed=(jnp.ones(2),), donate=(0,))(pool[0])
+    assert built.seconds(built.prepared(pool, 6), 6) > 0
+
+
+def test_donating_form_gives_what_others_give():
+    forms = [jax_form(move, fixed=(jnp.ones(16),), donate=d) for d in ((), (0,))]
+    rows = measure(kept=forms[0], donated=forms[1])
+    assert rows["donated"].figures["error"] == 0
+
+
+def test_what_is_donated_to_one_call_serves_the_next():
+    state, x = jnp.ones(2), jnp.ones(2)
+    built = jax_form(move, fixed=(state,), donate=(0, 1))((x,))
+    first, second = (built.collect(built.run(built.prepare((x,)))) for _ in range(2))
+    assert first[0].tolist() == second[0].tolist() == [2.0, 2.0]
+
+
+def test_donated_argument_is_gone_after_its_call():
+    built = jax_form(move, fixed=(jnp.ones(2),), donate=(0,))((jnp.ones(2),))
+    inputs = built.prepare((jnp.ones(2),))
+    built.wait(built.run(inputs))
+    assert [x.is_deleted() for x in inputs] == [True, False]
+
+
+def test_memory_of_a_donated_argument_counts_once():
+    state, x = jnp.ones(1 << 18), jnp.ones(())
+    kept, donated = (jax_form(jnp.add, fixed=(state,), donate=d)((x,)) for d in ((), (0,)))
+    assert kept.figures["peak MiB"] - donated.figures["peak MiB"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("consumes", "counts"), [(False, [2, 3]), (True, [2, 5])])
+def test_inputs_are_prepared_for_every_call_if_they_serve_once(consumes, counts):
+    built = host_form(lambda x: x)(None)
+    built = replace(built, consumes=consumes)
+    pool = [(np.full(1, i),) for i in range(3)]
+    assert [len(built.prepared(pool, calls)) for calls in (2, 5)] == counts
 
 
 def test_difference_is_that_of_the_worst_result():

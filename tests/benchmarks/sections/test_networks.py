@@ -9,11 +9,12 @@ import pytest
 from benchmarks.measuring.forms import difference
 from benchmarks.measuring.rows import Row
 from benchmarks.rivals.competing import COMPILED, TORCH
-from benchmarks.sections.network_tasks import forward, total_square
+from benchmarks.sections.network_tasks import forward, total_square, training_phase
 from benchmarks.sections.networks import PHASES, make_case, whole_step
 from benchmarks.sections.operation_table import MAPS, minibatch_std
 from benchmarks.sections.operations import make_case as operation_case
 from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.training.gan import GanOptions
 
 ABSENT = {"PyTorch, eager": "", "CUDA, ours": "", "Pallas, ours": "", "NVIDIA's kernels": ""}
 ABSENT_BUT_TORCH = {**{n: "" for n in ABSENT if n != "PyTorch, eager"}, "PyTorch, compiled": ""}
@@ -85,6 +86,18 @@ def test_total_square_adds_all_numbers():
 def test_a_task_is_named_by_its_type():
     interval, case = make_case(lambda _: forward("net", NARROW, 2), "float32", ABSENT)
     assert (interval, case.name, case.images) == (0, "net, batch 2, float32, forward", 2)
+
+
+def test_phase_of_training_moves_its_state_in_place():
+    options = GanOptions(channel_base=32, channel_max=4, z_dim=4, w_dim=4, mapping_layers=1)
+    phase = partial(training_phase, "net", options, 8, phase="average", batch=4)
+    _, case = make_case(lambda number: phase(number=number), "float32", ABSENT)
+    arrays = case.draw(jax.random.key(0))
+    built = case.forms["XLA, ours"](arrays)
+    state, *_ = inputs = built.prepare(arrays)
+    built.wait(built.run(inputs))
+    params = state.averages["generator"]["params"]
+    assert all(x.is_deleted() for x in jax.tree.leaves(params))
 
 
 class TestWithTorch:
