@@ -6,7 +6,7 @@ compiler itself counts, with the gaps that short rows leave in memory; GPUs' are
 optimised program. The roofline is the longer of FLOPs and bytes over the chip's peaks.
 
     python -m benchmarks compiled
-    python -m benchmarks.sections.deviceless > COMPILED.md
+    python -m benchmarks.sections.deviceless > benchmarks/COMPILED.md
 """
 
 import argparse

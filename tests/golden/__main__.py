@@ -14,7 +14,7 @@ import sys
 from tests.golden.runner import TOLERANCE, Result, run_cases, run_checkpoints
 
 VECTORS = pathlib.Path(__file__).parent / "vectors"
-"""Cases of this repository: the small ones of those that README lists."""
+"""Cases of this repository: the small ones."""
 
 
 def _print(result: Result) -> None:
