@@ -19,7 +19,7 @@ from sfe_jax.core.errors import ImageError
 from sfe_jax.core.images import check_levels
 
 MAX_SIDES = 4
-"""Sides of the photograph's longer side that the square may measure: beyond, there is no face."""
+"""How many times the photograph's longer side the square may measure; beyond, points are wrong."""
 
 BLOCKS = 8
 """Blocks a standard deviation of a wide blur measures: the more, the nearer to the Gaussian."""
@@ -116,17 +116,30 @@ def blur(plane: np.ndarray, sigma: float) -> np.ndarray:
     return np.asarray(small.resize((width, height), Image.Resampling.BILINEAR, box=box))
 
 
-def _fade(plane: np.ndarray, outsideness: np.ndarray, *, sigma: float) -> np.ndarray:
-    """A padded channel, float32 [h, w], that is blurred and then one colour towards its borders."""
-    faded = plane + (blur(plane, sigma) - plane) * np.clip(3 * outsideness + 1, 0, 1)
-    faded += (np.median(faded) - faded) * np.clip(outsideness, 0, 1)
-    return np.clip(np.rint(faded), 0, 255).astype(np.uint8)
+def _fade(plane: np.ndarray, *, blurred: np.ndarray, plain: np.ndarray, sigma: float) -> np.ndarray:
+    """A padded channel in which something is blurred, and more of it one colour.
+
+    Args:
+        plane: float32 [h, w].
+        blurred: float32 [h, w], in [0, 1]: how much.
+        plain: float32 [h, w], in [0, 1]: how much.
+        sigma: Of the blur, in pixels.
+
+    Returns:
+        uint8 [h, w].
+    """
+    faded = blur(plane, sigma) - plane
+    faded *= blurred
+    faded += plane
+    faded += (np.median(faded) - faded) * plain
+    return np.clip(np.rint(faded, out=faded), 0, 255, out=faded).astype(np.uint8)
 
 
 def _pad(frame: _Frame) -> _Frame:
     """Continues the picture on all sides where the square leaves it.
 
-    One channel at a time, so that a large photograph needs little memory.
+    One channel at a time, in float32: some 25 bytes per pixel of the padded picture, without
+    Pillow's own copies.
     """
     border, side, sides = _border(frame), quad_side(frame.quad), np.array(frame.picture.size)
     first, last = _bounds(frame.quad)
@@ -137,11 +150,13 @@ def _pad(frame: _Frame) -> _Frame:
     (left, top), (right, bottom) = padding
     width, height = (sides + padding.sum(axis=0)).tolist()
     outsideness = _outsideness(height, width, padding)
+    blurred = np.clip(3 * outsideness + 1, 0, 1)
+    plain = np.clip(outsideness, 0, 1, out=outsideness)
     padded = np.empty((height, width, 3), np.uint8)
     for index, channel in enumerate(frame.picture.split()):
         plane = np.asarray(channel, np.float32)
         plane = np.pad(plane, ((top, bottom), (left, right)), mode="reflect")
-        padded[:, :, index] = _fade(plane, outsideness, sigma=0.02 * side)
+        padded[:, :, index] = _fade(plane, blurred=blurred, plain=plain, sigma=0.02 * side)
     picture = Image.fromarray(padded)
     return frame._replace(
         picture=picture, quad=frame.quad + padding[0], origin=frame.origin - padding[0]
@@ -155,8 +170,20 @@ def _placement(frame: _Frame, *, size: int) -> Placement:
     return Placement(np.stack(columns, axis=1), size)
 
 
-def _check_quad(quad: np.ndarray, width: int, height: int, name: object) -> None:
-    """Raises unless a square has its centre in the photograph and a size that goes with it."""
+def check_quad(photo: np.ndarray, quad: np.ndarray, *, name: object = "the photograph") -> None:
+    """Raises unless a square can be cut out of a photograph.
+
+    Args:
+        photo: uint8 [H, W, 3].
+        quad: [4, 2], as for `cut_quad`.
+        name: Where the photograph comes from, for messages.
+
+    Raises:
+        ImageError: If the square's centre lies outside the photograph, or it is far too large.
+        ShapeError: If the photograph has another shape.
+    """
+    check_levels("photo", photo, (None, None, 3))
+    height, width = photo.shape[:2]
     x, y = quad.mean(axis=0)
     side, limit = quad_side(quad), MAX_SIDES * max(width, height)
     if not (0 <= x < width and 0 <= y < height and side <= limit):
@@ -179,12 +206,10 @@ def cut_quad(
         name: Where the photograph comes from, for messages.
 
     Raises:
-        ImageError: If the square's centre lies outside the photograph.
+        ImageError: As `check_quad`.
         ShapeError: If the photograph has another shape.
     """
-    check_levels("photo", photo, (None, None, 3))
-    height, width = photo.shape[:2]
-    _check_quad(quad, width, height, name)
+    check_quad(photo, quad, name=name)
     whole = _Frame(Image.fromarray(photo), quad, np.zeros(2), np.ones(2))
     frame = _pad(_crop(_shrink(whole, size=size)))
     corners = (frame.quad + 0.5).ravel().tolist()
@@ -205,7 +230,7 @@ def align_face(
         name: Where the photograph comes from, for messages.
 
     Raises:
-        ImageError: If the points lie on each other, or the face outside the photograph.
+        ImageError: As `quad_of_points` and `check_quad`.
         ShapeError: If the points or the photograph have another shape.
     """
-    return cut_quad(photo, quad_of_points(points), size=size, name=name)
+    return cut_quad(photo, quad_of_points(points, name=name), size=size, name=name)

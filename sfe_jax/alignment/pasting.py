@@ -1,10 +1,11 @@
 """Puts an edited face back in its photograph.
 
-What is added to the photograph is the change that the edit made, not the picture that it gave:
-where nothing changed the photograph stays as it is, with detail finer than the aligned picture has,
-and what was blurred near its borders cancels out. Towards the border of the square the change
-fades. StyleFeatureEditor pastes the picture itself and hides the seam by 5000 steps of a Poisson
-solver on a GPU, which moves the colours of the whole edit.
+What is added to the photograph is the difference between the edited and the cut-out face, with the
+inversion's own errors, and not the edited picture: where both agree the photograph stays as it is,
+detail finer than the aligned picture stays, and what was blurred near its borders cancels out.
+Towards the border of the square the difference fades. StyleFeatureEditor pastes the picture itself
+and hides the seam by 5000 steps of a Poisson solver on a GPU, which moves the colours of the whole
+edit.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ from sfe_jax.alignment.placement import Placement, apply
 from sfe_jax.core.images import check_levels
 
 EROSION, FEATHER = 1 / 64, 1 / 8
-"""Shares of a side: at the border nothing is pasted, and over the next all of it more and more."""
+"""Shares of a side: in the first, at the border, nothing is pasted; over the second it fades in."""
 
 BAND = 256
 """Rows of the photograph that are computed together: memory is that of a band."""

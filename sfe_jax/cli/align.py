@@ -1,15 +1,18 @@
 """`sfe align`: cut faces out of photographs as FFHQ's were cut."""
 
+import itertools
+import os.path
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from sfe_jax.cli.options import Images, OptionalWeights, Out, list_pictures, output_names
+from sfe_jax.cli.options import Images, OptionalWeights, Out, free_name, list_pictures
 from sfe_jax.cli.photographs import Finder, describe_face, open_finder, take_largest
 from sfe_jax.core.errors import ImageError, OptionError
 
 if TYPE_CHECKING:
+    from sfe_jax.alignment.cropping import AlignedFace
     from sfe_jax.pipelines.bundle import Bundle
 
 SIZES = (16, 4096)
@@ -36,25 +39,60 @@ def _open_bundle(weights: pathlib.Path | None) -> "Bundle":
     return load_bundle(weights)
 
 
+def _check_spares(files: Iterable[pathlib.Path], photographs: Iterable[pathlib.Path]) -> None:
+    """Raises if one of the files to be written is one of the photographs, by whatever name.
+
+    Raises:
+        OptionError: If one is.
+    """
+    spared = {(status.st_dev, status.st_ino) for status in map(pathlib.Path.stat, photographs)}
+    for file in filter(os.path.exists, files):
+        status = file.stat()
+        if (status.st_dev, status.st_ino) in spared:
+            raise OptionError(f"{file}: is one of the photographs; choose another --out")
+
+
+def _face_files(out: pathlib.Path, name: str, taken: set[str]) -> Iterator[pathlib.Path]:
+    """Of the faces of a photograph: named as it is, then by numbers that nothing has taken."""
+    yield out / f"{name}.png"
+    for number in itertools.count(2):
+        yield out / f"{free_name(f'{name} face {number}', taken)}.png"
+
+
+def _write_face(file: pathlib.Path, face: "AlignedFace") -> None:
+    """Writes a face.
+
+    Raises:
+        OptionError: If the file cannot be written: no fault of the photograph, the next one's could
+            not be either.
+    """
+    from sfe_jax.core.images import save_image
+
+    try:
+        save_image(file, face.image)
+    except ImageError as error:
+        raise OptionError(str(error)) from error
+
+
 def _align_picture(
-    path: pathlib.Path, find: Finder, *, stem: pathlib.Path, size: int, all_faces: bool
+    path: pathlib.Path, find: Finder, *, files: Iterator[pathlib.Path], size: int, all_faces: bool
 ) -> Iterator[dict[str, Any]]:
-    """Writes the faces of a photograph beside `stem`; gives what is known of each.
+    """Writes the faces of a photograph; gives what is known of each.
 
     Raises:
         ImageError: If the photograph cannot be read, or has no face.
+        OptionError: If a face cannot be written.
     """
     from sfe_jax.alignment.cropping import align_face
-    from sfe_jax.core.images import load_image, save_image
+    from sfe_jax.core.images import load_image
 
     photo = load_image(path)
     faces = find(photo, path)
     chosen = faces if all_faces else [take_largest(faces, path)]
-    for number, found in enumerate(chosen, start=1):
+    for found, file in zip(chosen, files, strict=False):
         face = align_face(photo, found.points, size=size, name=path)
-        file = f"{stem.name}.png" if number == 1 else f"{stem.name} face {number}.png"
-        save_image(stem.parent / file, face.image)
-        yield {"image": path, "file": file, "size": size, **describe_face(found, face)}
+        _write_face(file, face)
+        yield {"image": path, "file": file.name, "size": size, **describe_face(found, face)}
 
 
 def align(
@@ -70,8 +108,8 @@ def align(
 
     Writes DIR/NAME.png, the largest face of each photograph, and DIR/align.json with its box,
     points, square, score, and the affine map [2, 3] from the aligned picture to the photograph,
-    both counted from pixel edges. A picture without a face is named and skipped; exit status 1
-    if none had one.
+    both counted from pixel edges (box, points and square from pixel centres). A picture without
+    a face is named and skipped; exit status 1 if none had one.
 
     Example: sfe align photos/ --weights mtcnn.safetensors -o aligned
 
@@ -81,8 +119,9 @@ def align(
         out: Folder for the results; it is made.
         size: Pixels a side of the aligned pictures.
         all_faces: Write the other faces too, as DIR/NAME face 2.png and so on.
-        points: File (.json, .npy) of x, y in pixels of one photograph: two eyes, nose and two
-            corners of the mouth, left before right, or dlib's 68 points.
+        points: File (.json, .npy) of x, y in pixels of the only photograph, turned upright: two
+            eyes, nose and two corners of the mouth, left before right as one sees the face, or
+            dlib's 68 points.
     """
     if not SIZES[0] <= size <= SIZES[1]:
         raise OptionError(f"--size is {size}; required is from {SIZES[0]} to {SIZES[1]}")
@@ -92,13 +131,17 @@ def align(
     from sfe_jax.cli.report import write_json
     from sfe_jax.core.console import progress
 
+    taken: set[str] = set()
+    names = [free_name(path.stem, taken) for path in paths]
     find = open_finder(lambda: _open_bundle(weights), paths, points=points)
+    _check_spares((out / f"{name}.png" for name in names), paths)
     records, skipped = [], 0
     try:
-        names = zip(paths, output_names(paths), strict=True)
-        for path, name in progress(names, "aligning", total=len(paths)):
+        named = zip(paths, names, strict=True)
+        for path, name in progress(named, "aligning", total=len(paths)):
             try:
-                faces = _align_picture(path, find, stem=out / name, size=size, all_faces=all_faces)
+                files = _face_files(out, name, taken)
+                faces = _align_picture(path, find, files=files, size=size, all_faces=all_faces)
                 records.extend(faces)
             except ImageError as error:
                 skipped += 1

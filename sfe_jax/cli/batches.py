@@ -1,13 +1,14 @@
 """The work that `sfe edit` and `sfe invert` do for many pictures: check, run in batches, report."""
 
 import pathlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sfe_jax.cli.options import output_names
 from sfe_jax.cli.photographs import Finder, Found, describe_face, open_finder, take_largest
-from sfe_jax.core.errors import OptionError
+from sfe_jax.core.errors import ImageError, OptionError, SfeError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +26,13 @@ class Portrait:
     """Puts an edited picture in the photograph that the face was cut from; None if none was."""
 
 
-Opener = Callable[[pathlib.Path], Portrait]
-"""Reads the picture at a path."""
+class Opener(NamedTuple):
+    """How the picture at a path is read."""
+
+    check: Callable[[pathlib.Path], object]  # Raises unless `open` will do, at less cost.
+    open: Callable[[pathlib.Path], Portrait]
+    skips: tuple[type[SfeError], ...] = ()  # Errors of `check` after which the others go on.
+
 
 Work = Callable[[list[Portrait], list[pathlib.Path]], list[dict[str, Any]]]
 """Takes N pictures and N folders to write to; gives N records with scores."""
@@ -36,16 +42,19 @@ def open_aligned(resolution: int, *, crop: bool) -> Opener:
     """Reads pictures that are aligned already, as `load_aligned` does."""
     from sfe_jax.core.images import load_aligned
 
-    return lambda path: Portrait(load_aligned(path, resolution, crop=crop))
+    def open_picture(path: pathlib.Path) -> Portrait:
+        return Portrait(load_aligned(path, resolution, crop=crop))
+
+    return Opener(open_picture, open_picture)
 
 
 def open_photographs(find: Finder, resolution: int) -> Opener:
     """Cuts the largest face out of each photograph; a photograph's face is found once.
 
-    The opener raises `ImageError` as `load_image` and the finder do, and where the face is below
-    1/8 of the resolution.
+    Both functions raise `ImageError` as `load_image` and the finder do, and where the face is below
+    1/8 of the resolution or lies outside.
     """
-    from sfe_jax.alignment.cropping import align_face
+    from sfe_jax.alignment.cropping import align_face, check_quad
     from sfe_jax.alignment.pasting import paste_face
     from sfe_jax.alignment.quads import quad_of_points, quad_side
     from sfe_jax.core.images import check_large_enough, load_image
@@ -55,7 +64,9 @@ def open_photographs(find: Finder, resolution: int) -> Opener:
     def find_once(photo: "np.ndarray", path: pathlib.Path) -> Found:
         if path not in known:
             found = take_largest(find(photo, path), path)
-            side = round(quad_side(quad_of_points(found.points)))
+            quad = quad_of_points(found.points, name=path)
+            check_quad(photo, quad, name=path)
+            side = round(quad_side(quad))
             check_large_enough(f"{path}: the face", side, side, resolution=resolution)
             known[path] = found
         return known[path]
@@ -67,7 +78,7 @@ def open_photographs(find: Finder, resolution: int) -> Opener:
         facts = {"face": describe_face(found, face)}
         return Portrait(face.image, facts, lambda edited: paste_face(photo, face, edited=edited))
 
-    return open_photograph
+    return Opener(lambda path: find_once(load_image(path), path), open_photograph, (ImageError,))
 
 
 def check_reading(*, align: bool, crop: bool, points: pathlib.Path | None) -> None:
@@ -102,6 +113,22 @@ def choose_opener(
     return open_photographs(find, editor.resolution)
 
 
+def _usable(paths: list[pathlib.Path], opener: Opener) -> list[pathlib.Path]:
+    """The pictures that can be used; says why the others are skipped."""
+    from sfe_jax.cli.console import say
+    from sfe_jax.core.console import progress
+
+    usable = []
+    for path in progress(paths, "checking", total=len(paths)):
+        try:
+            opener.check(path)
+        except opener.skips as error:
+            say(f"skipped {error}")
+        else:
+            usable.append(path)
+    return usable
+
+
 def process_pictures(
     paths: list[pathlib.Path],
     editor: "Editor",
@@ -114,7 +141,8 @@ def process_pictures(
 ) -> None:
     """Runs `work` on batches of pictures, and keeps the records as they come.
 
-    A face that was cut out of its photograph is written to its folder as aligned.png.
+    A face that was cut out of its photograph is written to its folder as aligned.png. Photographs
+    that cannot be used are named, skipped and counted; exit status 1 if all were.
 
     Args:
         paths: Of the pictures.
@@ -126,24 +154,28 @@ def process_pictures(
         batch: Pictures computed together.
 
     Raises:
-        ImageError: If a picture cannot be used; found before the work rather than in its midst.
+        ImageError: If a picture that must not be skipped cannot be used; found before the work
+            rather than in its midst.
     """
     from sfe_jax.cli.console import announce_compilation, say
     from sfe_jax.cli.report import describe_scores, write_json
     from sfe_jax.core.console import progress
     from sfe_jax.core.images import save_image
 
-    for path in progress(paths, "checking", total=len(paths)):
-        opener(path)
+    usable = _usable(paths, opener)
+    skipped = f"photographs skipped: {len(paths) - len(usable)} of {len(paths)}"
+    if not usable:
+        say(skipped)
+        sys.exit(1)
     announce_compilation()
     records = []
-    folders = [report.parent / name for name in output_names(paths)]
-    starts = range(0, len(paths), batch)
+    folders = [report.parent / name for name in output_names(usable)]
+    starts = range(0, len(usable), batch)
     for start in progress(starts, what, total=len(starts)):
         rows = slice(start, start + batch)
-        portraits = [opener(path) for path in paths[rows]]
+        portraits = [opener.open(path) for path in usable[rows]]
         results = work(portraits, folders[rows])
-        done = zip(paths[rows], portraits, folders[rows], results, strict=True)
+        done = zip(usable[rows], portraits, folders[rows], results, strict=True)
         for path, portrait, folder, record in done:
             if portrait.paste:
                 save_image(folder / "aligned.png", portrait.picture)
@@ -151,4 +183,4 @@ def process_pictures(
             facts = {"image": str(path), "method": editor.method_name, **portrait.facts}
             records.append({**facts, **record})
         write_json(report, records)
-    say(f"wrote {report}")
+    say(f"wrote {report}; {skipped}" if opener.skips else f"wrote {report}")

@@ -32,13 +32,28 @@ Edits = Annotated[
 ]
 
 
+OWN_NAMES = ("aligned", "inversion")
+"""Pictures of a folder beside the strips, each of which has the name of its edit."""
+
+
 def _merge_requests(texts: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
-    """Name -> strengths; an edit that is given twice has the strengths of both."""
+    """Name -> strengths; an edit that is given twice has the strengths of both.
+
+    Raises:
+        EditError: If one cannot be read.
+        OptionError: If the strip of one would replace another picture.
+    """
     from sfe_jax.edits.parsing import parse_edit
 
     merged: dict[str, tuple[float, ...]] = {}
     for name, strengths in map(parse_edit, texts):
         merged[name] = tuple(dict.fromkeys((*merged.get(name, ()), *strengths)))
+    for name in merged:
+        if name.casefold() in OWN_NAMES:
+            raise OptionError(
+                f"--edit {name}: its strip {name}.png would replace another picture; rename the "
+                "direction, or its file"
+            )
     return merged
 
 
@@ -120,7 +135,8 @@ def edit(
 
     Writes, per photograph, DIR/NAME/inversion.png, one picture per edit and strength, and a strip
     of them; and DIR/edits.json with the inversion's L2 and identity similarity. With --align also
-    the face that was cut out, aligned.png, and per edit the photograph with it, "NAME pasted.png".
+    the face that was cut out, aligned.png, and per edit the photograph with it, "NAME pasted.png";
+    a photograph without a face is named and skipped, exit status 1 if none had one.
 
     Example: sfe edit face.jpg --weights sfe_ffhq.safetensors --edit smile=3 --edit age=-5,0,5
 
@@ -135,12 +151,13 @@ def edit(
         domain: Whose names `--edit` uses.
         method: How to invert and edit; by default the fullest that the bundle can.
         precision: float32 equals the original; bfloat16 is faster on accelerators.
-        batch: Pictures computed together.
+        batch: Pictures computed together; with --align so many photographs are in memory.
         crop: Take the centre square of photographs that are not square.
         align: Photographs are as they come from a camera: cut the largest face out of each, by
             MTCNN of the bundle, and put its edits back.
-        points: With --align, file (.json, .npy) of the points of the only photograph, as for
-            `sfe align`; MTCNN is not needed then.
+        points: With --align, file (.json, .npy) of x, y in pixels of the only photograph, turned
+            upright: two eyes, nose and two corners of the mouth, left before right as one sees the
+            face, or dlib's 68 points. MTCNN is not needed then.
     """
     if not edit:
         raise OptionError("no --edit given; write for example --edit smile=3, or use `sfe invert`")

@@ -26,6 +26,7 @@ def _invert_pictures(
 
     from sfe_jax.core.images import save_image
     from sfe_jax.core.sheets import strip
+    from sfe_jax.latents.files import save_codes
     from sfe_jax.pipelines.scores import score_pictures
 
     pictures = np.stack([portrait.picture for portrait in portraits])
@@ -37,7 +38,7 @@ def _invert_pictures(
             save_image(folder / "inversion pasted.png", portrait.paste(inverted[index]))
         pair = strip([pictures[index], inverted[index]], ["original", "inversion"])
         save_image(folder / "comparison.png", pair)
-        np.save(folder / "ws.npy", np.asarray(inversion.ws[index : index + 1]))
+        save_codes(folder / "ws.npy", np.asarray(inversion.ws[index : index + 1]))
     return score_pictures(editor.bundle, pictures, inverted)
 
 
@@ -57,8 +58,9 @@ def invert(
 
     Writes, per photograph, DIR/NAME/inversion.png, a strip beside the original, and the codes as
     DIR/NAME/ws.npy [1, L, 512]; and DIR/inversions.json with L2 and identity similarity. With
-    --align also the face that was cut out, aligned.png, and the photograph with its inversion,
-    "inversion pasted.png".
+    the option --align also the face that was cut out, aligned.png, and the photograph with its
+    inversion, "inversion pasted.png"; a photograph without a face is named and skipped, exit
+    status 1 if none had one.
 
     Example: sfe invert faces/ --weights sfe_ffhq.safetensors -o out
 
@@ -68,12 +70,13 @@ def invert(
         out: Folder for the results; it is made.
         method: How to invert; by default the fullest that the bundle can.
         precision: float32 equals the original; bfloat16 is faster on accelerators.
-        batch: Pictures computed together.
+        batch: Pictures computed together; with --align so many photographs are in memory.
         crop: Take the centre square of photographs that are not square.
         align: Photographs are as they come from a camera: cut the largest face out of each, by
             MTCNN of the bundle, and put its inversion back.
-        points: With --align, file (.json, .npy) of the points of the only photograph, as for
-            `sfe align`; MTCNN is not needed then.
+        points: With --align, file (.json, .npy) of x, y in pixels of the only photograph, turned
+            upright: two eyes, nose and two corners of the mouth, left before right as one sees the
+            face, or dlib's 68 points. MTCNN is not needed then.
     """
     check_reading(align=align, crop=crop, points=points)
     paths = list_pictures(images)

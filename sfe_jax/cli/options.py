@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from sfe_jax.pipelines.editor import Editor
 
 Images = Annotated[
-    tuple[pathlib.Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE...")
+    tuple[pathlib.Path, ...],
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="IMAGE...", help_behavior_hint="(required)"),
 ]
 Weights = Annotated[pathlib.Path, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE")]
 OptionalWeights = Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE")]
@@ -123,13 +125,20 @@ def list_pictures(images: Iterable[pathlib.Path]) -> list[pathlib.Path]:
     return paths
 
 
+def free_name(stem: str, taken: set[str]) -> str:
+    """`stem`, numbered where it is taken, and then taken: nothing is lost.
+
+    Names that differ in case alone count as one, as they do on macOS.
+    """
+    name, number = stem, 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{stem}-{number}"
+    taken.add(name.casefold())
+    return name
+
+
 def output_names(paths: Iterable[pathlib.Path]) -> Iterator[str]:
-    """One folder name per picture: its stem, numbered where it is taken, so nothing is lost."""
+    """One folder name per picture: its stem, numbered where it is taken."""
     taken: set[str] = set()
-    for path in paths:
-        name, number = path.stem, 1
-        while name in taken:
-            number += 1
-            name = f"{path.stem}-{number}"
-        taken.add(name)
-        yield name
+    return (free_name(path.stem, taken) for path in paths)

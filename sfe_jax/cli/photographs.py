@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sfe_jax.cli.options import read_array
-from sfe_jax.core.errors import FileFormatError, OptionError, SfeError
+from sfe_jax.core.errors import FileFormatError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ def find_by_points(path: pathlib.Path) -> Finder:
     """The face whose five or 68 points a file holds.
 
     Raises:
-        FileFormatError: If it holds anything else.
+        SfeError: If it holds anything else.
     """
     import numpy as np
 
@@ -59,13 +59,13 @@ def find_by_points(path: pathlib.Path) -> Finder:
     try:
         is_json = path.suffix.lower() == ".json"
         points = np.array(json.loads(path.read_bytes()), float) if is_json else read_array(path)
-        quad_of_points(points)
-    except (OSError, ValueError, TypeError, SfeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
         raise FileFormatError(
             f"--points {path}: cannot be used ({reason}); required are x, y in pixels of two eyes, "
             "nose and two corners of the mouth, left before right, or of dlib's 68 points"
         ) from error
+    quad_of_points(points, name=f"--points {path}")
     return lambda *_: [Found(points, {})]
 
 

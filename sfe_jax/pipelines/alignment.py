@@ -1,7 +1,7 @@
 """Finds the faces of a photograph as it comes from a camera, so that they can be aligned.
 
 Example:
-    photo, detector = load_image("holiday.jpg"), open_detector(bundle)
+    photo, detector = load_image("holiday.jpg"), open_detector(editor.bundle)
     face = align_face(photo, find_faces(detector, photo)[0].points, size=editor.resolution)
     edited = editor.edit(editor.invert(face.image[None]), "smile", [3])[0, 0]
     save_image("holiday smile.png", paste_face(photo, face, edited=edited))
@@ -10,13 +10,14 @@ Example:
 import numpy as np
 from PIL import Image
 
-from sfe_jax.core.errors import ImageError, WeightsError
+from sfe_jax.core.errors import WeightsError
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.face_detection import (
-    MIN_FACE,
+    MTCNN_ROLES,
     Face,
     FaceDetector,
     box_sizes,
+    no_face,
     over_union,
     shared_areas,
 )
@@ -27,9 +28,6 @@ DETECTION_SIDE = 1024
 CERTAINTY, AGREEMENT = 0.9, 0.6
 """What a face needs in the picture and in its mirror image, and the overlap of both boxes. With
 its low thresholds MTCNN sees faces in jackets, of certainty up to 0.98, but not twice."""
-
-MTCNN_ROLES = ("mtcnn_pnet", "mtcnn_rnet", "mtcnn_onet")
-"""Networks that find faces."""
 
 
 def open_detector(bundle: Bundle) -> FaceDetector:
@@ -111,9 +109,7 @@ def find_faces(
         detector.detect(picture), [mirror_face(face, size[0]) for face in mirrored]
     )
     if not faces:
-        raise ImageError(
-            f"{name}: no face is found; required is an upright face of at least {MIN_FACE} pixels, "
-            f"counted when the longer side has {DETECTION_SIDE}; crop it, or give its --points"
-        )
+        counted = f"after a larger photograph is shrunk to {DETECTION_SIDE}"
+        raise no_face(name, f"{counted}; crop it, or give its --points")
     found = [scale_face(face, np.array([width, height]) / size) for face in faces]
     return sorted(found, key=lambda face: -box_sizes(face.box[None]).prod())

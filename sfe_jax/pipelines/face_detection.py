@@ -25,6 +25,9 @@ from sfe_jax.core.errors import ImageError
 from sfe_jax.core.types import Array
 from sfe_jax.pipelines.bundle import Bundle, Network
 
+MTCNN_ROLES = ("mtcnn_pnet", "mtcnn_rnet", "mtcnn_onet")
+"""Networks that find faces, in the order in which they do."""
+
 MIN_FACE = 20
 """Pixels a side of the smallest face that is looked for."""
 
@@ -234,16 +237,24 @@ def build_pyramid(picture: Image.Image) -> Pyramid:
 # The cascade.
 
 
+def no_face(name: object, rest: str) -> ImageError:
+    """The error that a picture has no face; `rest` says how its size counts and what to do."""
+    return ImageError(
+        f"{name}: no face is found; required is an upright face of at least {MIN_FACE} pixels, "
+        f"{rest}"
+    )
+
+
 class FaceDetector:
     """MTCNN with its weights."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Takes the networks `mtcnn_pnet`, `mtcnn_rnet` and `mtcnn_onet` of a bundle.
+        """Takes the networks `MTCNN_ROLES` of a bundle.
 
         Raises:
             WeightsError: If the bundle lacks one.
         """
-        networks = [bundle.network(f"mtcnn_{name}") for name in ("pnet", "rnet", "onet")]
+        networks = [bundle.network(role) for role in MTCNN_ROLES]
         self._propose, self._refine, self._output = (_program(network) for network in networks)
 
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -280,10 +291,7 @@ class FaceDetector:
         """
         faces = self.detect(image)
         if not faces:
-            raise ImageError(
-                f"{name}: no face is found; required is an upright face of at least {MIN_FACE} "
-                "pixels, use another picture or crop it nearer to the face"
-            )
+            raise no_face(name, "use another picture or crop it nearer to the face")
         return faces[0]
 
     def _proposals(self, picture: Image.Image) -> np.ndarray:

@@ -133,6 +133,11 @@ def test_face_far_larger_than_the_photograph_is_refused():
         align_face(noise(90, 100), points_in((-200, -200), side=500), size=64)
 
 
+def test_photograph_whose_points_are_wrong_is_named():
+    with pytest.raises(ImageError, match=r"me\.jpg: points of the eyes .* lie on each other"):
+        align_face(noise(90, 100), np.full((5, 2), 40.0), size=64, name="me.jpg")
+
+
 def test_photograph_of_another_type_is_refused():
     with pytest.raises(ImageError, match="type float64"):
         align_face(np.zeros((90, 100, 3)), points_in((10, 10), side=60), size=64)

@@ -3,6 +3,7 @@ import pytest
 
 from sfe_jax.alignment.quads import quad_of_points, quad_side
 from sfe_jax.core.errors import ImageError, ShapeError
+from tests.alignment.pictures import points_in
 from tests.reference import alignment as reference
 
 UPRIGHT = np.array([[40, 50], [60, 50], [50, 62], [43, 72], [57, 72]], np.float64)
@@ -75,6 +76,25 @@ def test_points_on_each_other_are_refused(points):
         quad_of_points(points)
 
 
-def test_points_that_are_no_numbers_are_refused():
-    with pytest.raises(ImageError, match="not finite"):
-        quad_of_points(np.full((5, 2), np.nan))
+@pytest.mark.parametrize("factor", [np.nan, np.inf, 1e200])
+def test_points_that_no_photograph_has_are_refused(factor):
+    with pytest.raises(ImageError, match="not finite, or of 1000000 and more"):
+        quad_of_points(UPRIGHT * factor)
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_points_of_which_right_comes_before_left_are_refused(turns):
+    matrix = np.linalg.matrix_power(np.array([[0, -1], [1, 0]]), turns)
+    with pytest.raises(ImageError, match="required is left before right"):
+        quad_of_points(UPRIGHT[[1, 0, 2, 4, 3]] @ matrix.T)
+
+
+def test_exchanged_sides_of_a_face_as_wide_as_high_are_refused_as_such():
+    with pytest.raises(ImageError, match="mirrored face"):
+        quad_of_points(points_in((30, 20), side=90, angle=0.3)[[1, 0, 2, 4, 3]])
+
+
+@pytest.mark.parametrize("points", [UPRIGHT, all_points()], ids=["5", "68"])
+def test_points_of_which_y_comes_before_x_are_refused(points):
+    with pytest.raises(ImageError, match="and x before y"):
+        quad_of_points(points[:, ::-1])

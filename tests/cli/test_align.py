@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -7,14 +8,8 @@ from PIL import Image
 from sfe_jax.alignment.cropping import align_face
 from sfe_jax.alignment.placement import apply
 from sfe_jax.alignment.quads import quad_of_points
-from sfe_jax.core.errors import ImageError
-from sfe_jax.pipelines import alignment
-from sfe_jax.pipelines.face_detection import Face
-from tests.cli.photographs import POINTS, photograph, points_file
+from tests.cli.photographs import OTHER, POINTS, grey, photograph, points_file, stand_in
 from tests.cli.running import pixels, refused, sfe
-
-OTHER = POINTS + np.array([5, 3])
-"""Of a second face."""
 
 # With points.
 
@@ -81,25 +76,11 @@ def test_points_are_those_of_the_upright_picture(aligned, tmp_path):
 # With networks, whose place two drawn faces take.
 
 
-def faces_of(photo, name):
-    """Two faces; none in photographs that are grey."""
-    if np.ptp(photo) == 0:
-        raise ImageError(f"{name}: no face is found")
-    box = np.array([40.0, 20, 100, 90])
-    return [Face(box, POINTS, 0.99), Face(box, OTHER, 0.95)]
-
-
 @pytest.fixture
 def bundle(monkeypatch, generator_weights):
     """A bundle in whose networks `faces_of` stands."""
-    monkeypatch.setattr(alignment, "open_detector", lambda bundle: None)
-    monkeypatch.setattr(alignment, "find_faces", lambda _, photo, name: faces_of(photo, name))
+    stand_in(monkeypatch)
     return generator_weights
-
-
-def grey(path):
-    Image.new("RGB", (160, 130), "grey").save(path)
-    return path
 
 
 def test_photographs_without_a_face_are_named_and_skipped(bundle, tmp_path, capsys):
@@ -133,6 +114,15 @@ def test_all_faces_are_written_when_asked(bundle, tmp_path):
     np.testing.assert_array_equal(pixels(out / "me face 2.png"), expected)
 
 
+def test_faces_of_two_photographs_never_share_a_file(bundle, tmp_path):
+    photos = [photograph(tmp_path / name, seed=len(name)) for name in ("me.png", "me face 2.png")]
+    options = ("-w", bundle, "--all-faces", "--size", 32, "-o", tmp_path / "out")
+    assert sfe("align", *photos, *options) == 0
+    records = json.loads((tmp_path / "out" / "align.json").read_text())
+    files = [record["file"] for record in records]
+    assert files == ["me.png", "me face 2-2.png", "me face 2.png", "me face 2 face 2.png"]
+
+
 def test_record_of_a_found_face_has_box_and_score(bundle, tmp_path):
     photo, out = photograph(tmp_path / "me.png"), tmp_path / "out"
     assert sfe("align", photo, "-w", bundle, "--size", 32, "-o", out) == 0
@@ -141,6 +131,37 @@ def test_record_of_a_found_face_has_box_and_score(bundle, tmp_path):
 
 
 # Refusals.
+
+
+@pytest.mark.parametrize("as_link", [False, True])
+def test_photograph_is_never_replaced_by_its_face(capsys, tmp_path, as_link):
+    photo, points = photograph(tmp_path / "me.png"), points_file(tmp_path / "points.json")
+    before, out = photo.read_bytes(), tmp_path
+    if as_link:
+        out = tmp_path / "link"
+        out.symlink_to(tmp_path)
+    options = ("--points", points, "--size", 64, "-o", out)
+    message = refused(capsys, "align", photo, *options)
+    assert f"{out / 'me.png'}: is one of the photographs; choose another --out" in message
+    assert photo.read_bytes() == before
+
+
+def test_folder_that_cannot_be_written_ends_the_work(bundle, capsys, tmp_path):
+    photos = [photograph(tmp_path / "a.png"), photograph(tmp_path / "b.png")]
+    (tmp_path / "out").write_text("a file")
+    status = sfe("align", *photos, "-w", bundle, "--size", 32, "-o", tmp_path / "out")
+    said = capsys.readouterr().err
+    assert status == 2
+    assert f"error: {tmp_path / 'out' / 'a.png'}: cannot be written" in said
+    assert "b.png" not in said
+
+
+def test_report_that_cannot_be_written_is_refused(capsys, tmp_path):
+    photo, points = photograph(tmp_path / "me.png"), points_file(tmp_path / "points.json")
+    report = tmp_path / "out" / "align.json"
+    report.mkdir(parents=True)
+    options = ("--points", points, "--size", 64, "-o", tmp_path / "out")
+    assert f"{report}: cannot be written" in refused(capsys, "align", photo, *options)
 
 
 def test_neither_networks_nor_points_is_refused_with_the_command(capsys, tmp_path):
@@ -162,7 +183,20 @@ def test_points_of_several_photographs_are_refused(capsys, tmp_path):
     assert "--points are of one photograph; 2 are given" in message
 
 
-@pytest.mark.parametrize("text", ["", "[[1, 2]]", '{"a": 1}', "[[1, 2], [3]]", "[[NaN, 1]]"])
+UNFIT = {
+    "empty": "",
+    "too few": "[[1, 2]]",
+    "no list": '{"a": 1}',
+    "ragged": "[[1, 2], [3]]",
+    "no numbers": str([[math.nan, 1]] * 5).replace("nan", "NaN"),
+    "huge": str([[1e200, 1]] * 5),
+    "no float": f"[[1, 1{'0' * 400}]]",
+    "too deep": "[" * 200_000,
+    "right before left": str(POINTS[[1, 0, 2, 4, 3]].tolist()),
+}
+
+
+@pytest.mark.parametrize("text", UNFIT.values(), ids=UNFIT)
 def test_file_that_holds_no_points_is_refused(capsys, tmp_path, text):
     photo, points = photograph(tmp_path / "me.png"), tmp_path / "points.json"
     points.write_text(text)

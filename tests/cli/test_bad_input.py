@@ -150,19 +150,32 @@ def test_align_is_refused_when_the_bundle_has_no_mtcnn(capsys, psp_weights, tmp_
     assert f"python -m convert_weights {psp_weights} pnet.npy rnet.npy onet.npy" in message
 
 
-def test_a_face_far_too_small_is_refused(capsys, psp_weights, tmp_path):
-    points = points_file(tmp_path / "points.json", points_in((40, 20), side=7))
-    message = edit_photo(capsys, psp_weights, tmp_path, "--align", "--points", points)
-    assert "me.png: the face is 7 x 7, too small for 64 x 64" in message
-
-
-def test_points_beside_the_photograph_are_refused(capsys, psp_weights, tmp_path):
-    points = points_file(tmp_path / "points.json", points_in((400, 20), side=80))
-    message = edit_photo(capsys, psp_weights, tmp_path, "--align", "--points", points)
-    assert "me.png: is 160 x 130, and the face would lie about" in message
+@pytest.mark.parametrize(
+    ("points", "message"),
+    [
+        (points_in((40, 20), side=7), "the face is 7 x 7, too small for 64 x 64"),
+        (points_in((400, 20), side=80), "is 160 x 130, and the face would lie about"),
+    ],
+)
+def test_status_is_1_when_the_only_photograph_is_skipped(
+    capsys, psp_weights, tmp_path, points, message
+):
+    photo, out = photograph(tmp_path / "me.png"), tmp_path / "out"
+    given = ("--align", "--points", points_file(tmp_path / "points.json", points))
+    assert sfe("edit", photo, *given, "-w", psp_weights, "-e", "age=1", "-o", out) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"skipped {photo}: {message}" in said
+    assert "photographs skipped: 1 of 1" in said
+    assert not out.exists()
 
 
 # Edits.
+
+
+@pytest.mark.parametrize("name", ["inversion", "aligned", "Inversion"])
+def test_an_edit_whose_strip_would_replace_a_picture_is_refused(capsys, psp_weights, face, name):
+    message = edit(capsys, psp_weights, face, f"{name}=1")
+    assert f"--edit {name}: its strip {name}.png would replace another picture" in message
 
 
 def test_an_unknown_edit_is_refused_with_the_nearest_names(capsys, psp_weights, face):

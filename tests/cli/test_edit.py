@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from sfe_jax.alignment import cropping
 from sfe_jax.alignment.cropping import align_face
 from sfe_jax.alignment.pasting import paste_face
 from sfe_jax.cli.batches import open_photographs
@@ -14,7 +15,7 @@ from sfe_jax.core.images import load_aligned
 from sfe_jax.edits.catalogue import FACES
 from sfe_jax.pipelines.bundle import load_bundle
 from sfe_jax.pipelines.editor import Editor
-from tests.cli.photographs import POINTS, photograph, points_file
+from tests.cli.photographs import POINTS, grey, photograph, points_file, stand_in
 from tests.cli.running import noise, picture, pixels, sfe
 
 
@@ -180,6 +181,7 @@ def test_a_picture_that_is_not_square_is_cropped_when_asked(psp_weights, tmp_pat
         (["a", "a", "a"], ["a", "a-2", "a-3"]),
         (["a", "a-2", "a"], ["a", "a-2", "a-3"]),
         (["a", "a", "a-2"], ["a", "a-2", "a-2-2"]),
+        (["A", "a"], ["A", "a-2"]),
     ],
 )
 def test_output_names_never_repeat(stems, names, tmp_path):
@@ -225,7 +227,22 @@ def test_record_of_a_photograph_has_its_face_and_pasted_files(pasted):
     ]
 
 
-def test_faces_are_found_once_although_photographs_are_opened_twice(tmp_path):
+def test_photograph_without_a_face_is_skipped_and_the_others_edited(
+    psp_weights, tmp_path, capsys, monkeypatch
+):
+    stand_in(monkeypatch)
+    photos = [photograph(tmp_path / name, seed=len(name)) for name in ("a.png", "other.png")]
+    photos.insert(1, grey(tmp_path / "wall.png"))
+    options = ("-w", psp_weights, "--align", "-e", "age=1", "-o", tmp_path / "out")
+    assert sfe("edit", *photos, *options) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"skipped {photos[1]}: no face is found" in said
+    assert said.endswith("photographs skipped: 1 of 3")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"a", "other", "edits.json"}
+
+
+def test_faces_are_found_once_although_photographs_are_checked_and_opened(tmp_path):
     calls = []
 
     def find(photo, path):
@@ -234,6 +251,15 @@ def test_faces_are_found_once_although_photographs_are_opened_twice(tmp_path):
 
     path = photograph(tmp_path / "me.png")
     opener = open_photographs(find, 64)
-    first, second = opener(path), opener(path)
-    np.testing.assert_array_equal(first.picture, second.picture)
+    opener.check(path)
+    expected = align_face(pixels(path), POINTS, size=64).image
+    np.testing.assert_array_equal(opener.open(path).picture, expected)
     assert calls == [path]
+
+
+def test_checking_a_photograph_cuts_nothing_out(tmp_path, monkeypatch):
+    cut = []
+    monkeypatch.setattr(cropping, "align_face", lambda *_, **__: cut.append(1))
+    opener = open_photographs(lambda *_: [Found(POINTS, {})], 64)
+    opener.check(photograph(tmp_path / "me.png"))
+    assert cut == []

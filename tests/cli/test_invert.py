@@ -6,7 +6,7 @@ import pytest
 from sfe_jax.alignment.cropping import align_face
 from sfe_jax.alignment.pasting import paste_face
 from tests.cli.photographs import POINTS, photograph, points_file
-from tests.cli.running import picture, pixels, sfe
+from tests.cli.running import picture, pixels, refused, sfe
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +64,10 @@ def test_inversion_of_a_photograph_is_pasted_back(psp_weights, tmp_path):
     face = align_face(pixels(photo), POINTS, size=64)
     expected = paste_face(pixels(photo), face, edited=inverted)
     np.testing.assert_array_equal(pixels(out / "me" / "inversion pasted.png"), expected)
+
+
+def test_codes_that_cannot_be_written_are_refused(psp_weights, tmp_path, capsys):
+    face, codes = picture(tmp_path / "face.png"), tmp_path / "out" / "face" / "ws.npy"
+    codes.mkdir(parents=True)
+    message = refused(capsys, "invert", face, "-w", psp_weights, "-o", tmp_path / "out")
+    assert f"{codes}: cannot be written" in message
