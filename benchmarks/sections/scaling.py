@@ -4,7 +4,6 @@ Measured is what the program adds when it is spread; predicted is what a pod's l
 it, out of what `benchmarks.pods` has compiled.
 """
 
-import itertools
 import json
 import os
 import pathlib
@@ -17,7 +16,7 @@ from typing import Any
 
 from benchmarks.measuring.rows import Options, Row, Section
 from benchmarks.measuring.timing import processor_name, processors, spread
-from benchmarks.pods.chips import TPUS, Chip
+from benchmarks.pods.chips import TPUS, Chip, chip_of
 from benchmarks.pods.results import Cost, Result, read_results
 from sfe_jax.core.errors import SfeError
 
@@ -193,9 +192,17 @@ def predict(result: Result, chips: int, *, chip: Chip) -> dict[str, float]:
     }
 
 
+def nearest(results: Sequence[Result], chip: Chip) -> list[Result]:
+    """What says most of a chip: the largest pod of each batch, of that chip if one was compiled."""
+    own = [result for result in results if chip_of(result.question.target) == chip]
+    ordered = sorted(own or results, key=lambda result: result.question.chips)
+    return list({(r.question.recipe, r.question.batch): r for r in ordered}.values())
+
+
 def predicted(results: Sequence[Result]) -> Iterator[Row]:
     """Predictions for all TPUs out of what was compiled of a recipe."""
-    for result, chip in itertools.product(results, TPUS):
+    pairs = [(result, chip) for chip in TPUS for result in nearest(results, chip)]
+    for result, chip in pairs:
         asked = result.question
         work = f"{asked.recipe}, {asked.batch} a chip, {asked.precision}, training step"
         case = f"{work}, as compiled for {asked.target}"

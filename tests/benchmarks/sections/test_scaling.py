@@ -19,6 +19,7 @@ from benchmarks.sections.scaling import (
     ScalingError,
     Spreading,
     measured,
+    nearest,
     predict,
     run,
     section,
@@ -108,6 +109,16 @@ def test_every_size_of_pod_is_predicted(two_runs, monkeypatch, tmp_path):
     rows = _section(monkeypatch, tmp_path, [RESULT])
     sizes = [row.figures["devices"] for row in rows if row.form == "predicted, v6e"]
     assert sizes == list(scaling.CHIPS)
+
+
+def test_chip_is_predicted_from_its_own_largest_pod_where_one_was_compiled():
+    def of(target, chips):
+        question = replace(RESULT.question, target=target, chips=chips)
+        return replace(RESULT, question=question)
+
+    small, large, other = of("v5e:2x4", 8), of("v5e:4x8", 32), of("v6e:2x4", 8)
+    assert nearest([large, small, other], V5E) == [large]
+    assert nearest([other], V5E) == [other]
 
 
 def test_recipe_that_does_not_fit_is_not_predicted(two_runs, monkeypatch, tmp_path):
