@@ -13,6 +13,7 @@ from PIL import Image
 
 from sfe_jax.alignment.cropping import AlignedFace
 from sfe_jax.alignment.placement import Placement, apply
+from sfe_jax.core.easing import ease
 from sfe_jax.core.images import check_levels
 
 EROSION, FEATHER = 1 / 64, 1 / 8
@@ -20,12 +21,6 @@ EROSION, FEATHER = 1 / 64, 1 / 8
 
 BAND = 256
 """Rows of the photograph that are computed together: memory is that of a band."""
-
-
-def smooth_step(share: np.ndarray) -> np.ndarray:
-    """From 0 at shares of 0 and less to 1 at 1 and more, flat at both ends."""
-    share = np.clip(share, 0, 1)
-    return share * share * (3 - 2 * share)
 
 
 def paste_weights(places: np.ndarray, *, size: int) -> np.ndarray:
@@ -39,7 +34,7 @@ def paste_weights(places: np.ndarray, *, size: int) -> np.ndarray:
         [...], in [0, 1]: 0 at the borders and outside, 1 where they are far.
     """
     depth = np.minimum(places, size - places) / size
-    return smooth_step((depth - EROSION) / FEATHER).prod(axis=-1)
+    return ease(np.clip((depth - EROSION) / FEATHER, 0, 1)).prod(axis=-1)
 
 
 def _planes(change: np.ndarray, *, side: int) -> list[Image.Image]:

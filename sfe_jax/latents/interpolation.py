@@ -9,6 +9,7 @@ Source: stylegan3 gen_video.py (cubic, looping); stylegan3-fun (spherical, eased
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from sfe_jax.core.easing import ease
 from sfe_jax.core.errors import ShapeError
 
 NEARLY_PARALLEL = 0.9995
@@ -40,11 +41,6 @@ def spherical(start: np.ndarray, end: np.ndarray, t: np.ndarray | float) -> np.n
     angle = np.arccos(np.where(straight, 0, cosine))[..., None]
     arc = (np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)
     return np.where(straight[..., None], linear(start, end, t), arc)
-
-
-def ease(t: np.ndarray) -> np.ndarray:
-    """Smooth step from 0 to 1 that begins and ends at rest: 3 t^2 - 2 t^3."""
-    return t * t * (3 - 2 * t)
 
 
 def frame_times(legs: int, frames: int, *, loop: bool) -> np.ndarray:

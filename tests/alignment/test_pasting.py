@@ -3,7 +3,7 @@ import pytest
 
 from sfe_jax.alignment import pasting
 from sfe_jax.alignment.cropping import align_face
-from sfe_jax.alignment.pasting import paste_face, paste_weights, smooth_step
+from sfe_jax.alignment.pasting import paste_face, paste_weights
 from sfe_jax.alignment.placement import apply
 from sfe_jax.core.errors import ShapeError
 from tests.alignment.pictures import noise, points_in, slopes
@@ -23,12 +23,6 @@ def weights_in(photo, face):
 
 
 # Weights.
-
-
-def test_step_is_flat_at_both_ends():
-    np.testing.assert_allclose(
-        smooth_step(np.array([-1, 0, 0.25, 0.5, 1, 9])), [0, 0, 0.15625, 0.5, 1, 1]
-    )
 
 
 def test_weights_are_zero_at_the_border_and_outside():

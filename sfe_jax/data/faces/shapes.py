@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 
+from sfe_jax.core.easing import ease
 from sfe_jax.core.types import Array
 
 
@@ -21,8 +22,7 @@ def mix(first: Array | float, second: Array | float, amount: Array | float) -> A
 
 def smooth_step(low: Array | float, high: Array | float, value: Array) -> Array:
     """Rises from 0 at `low` to 1 at `high` with zero slope at both ends."""
-    t = jnp.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
+    return ease(jnp.clip((value - low) / (high - low), 0.0, 1.0))
 
 
 def coverage(distance: Array, pixel: Array | float) -> Array:
