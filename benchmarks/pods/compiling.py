@@ -71,6 +71,12 @@ def abstract_batch(recipe: Recipe, mesh: Mesh, count: int) -> dict[str, jax.Shap
     return {"image": jax.ShapeDtypeStruct(shape, jnp.uint8, sharding=batch_sharding(mesh))}
 
 
+def abstract_programs(recipe: Recipe, mesh: Mesh, count: int) -> Programs:
+    """The phases of a recipe for `count` pictures on each chip, with networks as shapes."""
+    recipe = dataclasses.replace(recipe, batch_size=count * mesh.shape[DATA])
+    return Programs(abstract_method(recipe), mesh, rules=WIDE_KERNELS, key=jax.random.key(0))
+
+
 def _bytes_per_chip(tree: Any, places: Any) -> int:
     """Bytes of a tree of shapes on one chip."""
     sizes = jax.tree.map(
@@ -102,12 +108,6 @@ class Compiler:
     def __init__(self, recipe: Recipe, mesh: Mesh, chip: Chip):
         self.recipe, self.mesh, self.chip = recipe, mesh, chip
 
-    def _programs(self, count: int) -> Programs:
-        """The phases for `count` pictures on each chip."""
-        recipe = dataclasses.replace(self.recipe, batch_size=count * self.mesh.shape[DATA])
-        method = abstract_method(recipe)
-        return Programs(method, self.mesh, rules=WIDE_KERNELS, key=jax.random.key(0))
-
     def costs(self, count: int, names: Sequence[str] = ()) -> tuple[list[Cost], dict[str, int]]:
         """Compiles phases for `count` pictures on each chip; those of `names`, or all that run.
 
@@ -115,7 +115,7 @@ class Compiler:
             What they cost; and of those too large for a chip, the bytes that they need besides what
             is held.
         """
-        programs = self._programs(count)
+        programs = abstract_programs(self.recipe, self.mesh, count)
         state = _bytes_per_chip(programs.abstract, programs.places)
         held = state + _bytes_per_chip(programs.method.frozen, programs.frozen_places)
         lowered = programs.lower(abstract_batch(self.recipe, self.mesh, count))

@@ -29,8 +29,10 @@ from benchmarks.measuring.fusions import read_fusions
 from benchmarks.measuring.hlo import parse, products
 from benchmarks.measuring.rows import Options, Row, Section
 from benchmarks.pods.chips import GPUS, Chip, chip_of
+from benchmarks.pods.compiling import abstract_batch, abstract_programs
 from benchmarks.pods.edits import abstract_edit
 from benchmarks.pods.targets import open_pod
+from benchmarks.pods.weights import CONFIGS, load_recipe
 from benchmarks.rivals.swapping import swapped
 from sfe_jax.core.errors import SfeError
 from sfe_jax.core.markdown import table
@@ -88,16 +90,35 @@ ALIAS_FREE_GPU_FORMS: dict[str, Form] = {"shifted sums: ours": {}}
 """Band matrices move twice as much there, and XLA finds no tiles for all of their slopes."""
 
 
+Program = Callable[[Mesh], tuple[Any, tuple[Any, ...]]]
+"""A mesh -> a jitted function, and the trees of shapes that it takes, with their places."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A program to compile."""
 
     name: str  # What is done, with shapes and types.
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]  # Trees of shapes.
+    program: Program
     pictures: int
     tpu_forms: Mapping[str, Form] = field(default_factory=lambda: TPU_FORMS)
     gpu_forms: Mapping[str, Form] = field(default_factory=lambda: GPU_FORMS)
+
+
+def _on_one_chip(function: Callable[..., Any], *shapes: Any) -> Program:
+    """A function as a program, with all that it takes on every chip of the mesh."""
+
+    def program(mesh: Mesh) -> tuple[Any, tuple[Any, ...]]:
+        place = NamedSharding(mesh, PartitionSpec())
+
+        def run(*arguments: Any) -> Any:
+            with on_mesh(mesh):
+                return function(*arguments)
+
+        placed = partial(jax.tree.map, lambda x: x.update(sharding=place))
+        return jax.jit(run), tuple(map(placed, shapes))
+
+    return program
 
 
 def _variables(module: Any, *arguments: Any) -> Any:
@@ -120,7 +141,8 @@ def generator_case(quick: bool) -> Case:
     z = jax.ShapeDtypeStruct((count, generator.z_dim), jnp.float32)
     side = generator.resolution
     name = f"StyleGAN2 generator {side}, {count} pictures, bfloat16, forward"
-    return Case(name, partial(apply, generator), (_variables(generator, z), z), count)
+    program = _on_one_chip(partial(apply, generator), _variables(generator, z), z)
+    return Case(name, program, count)
 
 
 CHANNELS_256 = (512, 512, 512, 512, 256, 128, 64)
@@ -137,9 +159,9 @@ def slopes_case(quick: bool) -> Case:
     def loss(variables: Any, judge: Any, z: jax.Array) -> jax.Array:
         return jnp.mean(jax.nn.softplus(-apply(critic, judge, apply(generator, variables, z))))
 
-    arguments = _variables(generator, z), _variables(critic, image), z
+    shapes = _variables(generator, z), _variables(critic, image), z
     name = f"StyleGAN2 generator phase {size[1]}, {count} pictures, bfloat16"
-    return Case(name, jax.grad(loss), arguments, count)
+    return Case(name, _on_one_chip(jax.grad(loss), *shapes), count)
 
 
 def r1_case(quick: bool) -> Case:
@@ -153,7 +175,8 @@ def r1_case(quick: bool) -> Case:
         return jnp.mean(jnp.sum(jnp.square(slope), axis=(1, 2, 3)))
 
     name = f"StyleGAN2 R1 {size[1]}, {count} pictures, bfloat16"
-    return Case(name, jax.grad(penalty), (_variables(critic, image), image), count)
+    program = _on_one_chip(jax.grad(penalty), _variables(critic, image), image)
+    return Case(name, program, count)
 
 
 def alias_free_case(quick: bool) -> Case:
@@ -164,8 +187,7 @@ def alias_free_case(quick: bool) -> Case:
     z = jax.ShapeDtypeStruct((1, generator.z_dim), jnp.float32)
     return Case(
         f"StyleGAN3-T generator {resolution}, 1 picture, bfloat16, forward",
-        partial(apply, generator),
-        (_variables(generator, z), z),
+        _on_one_chip(partial(apply, generator), _variables(generator, z), z),
         1,
         ALIAS_FREE_TPU_FORMS,
         ALIAS_FREE_GPU_FORMS,
@@ -177,31 +199,42 @@ def edit_case(quick: bool) -> Case:
     modules, count = (small_modules(), 2) if quick else (full_size_modules(), 8)
     run, shapes = abstract_edit(modules, pictures=count, precision="bfloat16")
     name = f"SFE edit {shapes[1].shape[1]}, {count} pictures, bfloat16"
-    return Case(name, run, shapes, count)
+    return Case(name, _on_one_chip(run, *shapes), count)
 
 
-CASES = {
+def _recipe_case(kind: str) -> Callable[[bool], Case]:
+    """The phase of a recipe that trains its encoder, for one picture on each chip."""
+
+    def case(quick: bool) -> Case:
+        recipe = load_recipe(CONFIGS / f"{'faces64' if quick else 'ffhq1024'}_{kind}.py")
+
+        def program(mesh: Mesh) -> tuple[Any, tuple[Any, ...]]:
+            programs = abstract_programs(recipe, mesh, 1)
+            run = next(run for phase, run in programs.phases if "discriminator" not in phase.name)
+            return run, programs.shapes(abstract_batch(recipe, mesh, 1))
+
+        return Case(f"{recipe.name}, encoder, 1 picture, {recipe.precision}", program, 1)
+
+    return case
+
+
+CASES: dict[str, Callable[[bool], Case]] = {
     "generator": generator_case,
     "slopes": slopes_case,
     "r1": r1_case,
     "edit": edit_case,
     "alias_free": alias_free_case,
+    "e4e": _recipe_case("e4e"),
+    "inverter": _recipe_case("inverter"),
+    "editor": _recipe_case("editor"),
 }
 """Cases by short names."""
 
 
 def _compiled(case: Case, mesh: Mesh) -> Any:
     """The case as a program for one chip."""
-    place = NamedSharding(mesh, PartitionSpec())
-    arguments = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), case.arguments
-    )
-
-    def run(*arguments: Any) -> Any:
-        with on_mesh(mesh):
-            return case.function(*arguments)
-
-    return jax.jit(run).lower(*arguments).compile()
+    function, shapes = case.program(mesh)
+    return function.lower(*shapes).compile()
 
 
 def _figures(compiled: Any, chip: Chip, pictures: int) -> tuple[dict[str, float], str]:

@@ -188,11 +188,14 @@ class Programs:
         out = (self.places, replicated(self.mesh))
         return jax.jit(run, donate_argnums=0, out_shardings=out)
 
+    def shapes(self, batch: Any) -> tuple[Any, ...]:
+        """What every phase takes, as shapes with their places, for a batch of such."""
+        state = with_shardings(self.abstract, self.places)
+        return state, with_shardings(self.method.frozen, self.frozen_places), batch, self._key
+
     def lower(self, batch: Any) -> dict[str, Any]:
         """Every phase, lowered for a batch of `jax.ShapeDtypeStruct`; nothing runs."""
-        state = with_shardings(self.abstract, self.places)
-        frozen = with_shardings(self.method.frozen, self.frozen_places)
-        return {p.name: run.lower(state, frozen, batch, self._key) for p, run in self.phases}
+        return {phase.name: run.lower(*self.shapes(batch)) for phase, run in self.phases}
 
     def init(self) -> TrainState:
         """The state before the first step, born sharded."""

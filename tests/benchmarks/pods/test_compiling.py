@@ -11,6 +11,7 @@ from unittest import mock
 import jax
 import pytest
 
+from benchmarks.pods import compiling
 from benchmarks.pods.chips import Chip, chip_of
 from benchmarks.pods.compiling import Compiler, batch_per_chip, largest_batch, main
 from benchmarks.pods.page import page, section
@@ -161,7 +162,7 @@ def _refused(message):
         lower=lambda batch: {"wide": _Refusing(message)},
     )  # fmt: skip
     compiler = Compiler(load_recipe(CONFIGS / "faces64_gan.py"), make_mesh(), CHIP)
-    with mock.patch.object(Compiler, "_programs", return_value=programs):
+    with mock.patch.object(compiling, "abstract_programs", return_value=programs):
         return compiler.costs(1)
 
 
