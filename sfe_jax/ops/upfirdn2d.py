@@ -214,13 +214,14 @@ def _correlate(x: Array, f: np.ndarray, rows: _Axis, columns: _Axis) -> Array:
         down = (-row.shift, rows.phase_size + row.shift - height)
         across = (-column.shift, columns.phase_size + column.shift - width)
         # Weighted before the pad, or XLA's CPU backend stores every shifted copy.
-        return _pad(parts[row.part][column.part] * float(f[row.tap, column.tap]), down, across)
+        tap = np.asarray(f[row.tap, column.tap], x.dtype)
+        return _pad(lax.mul(parts[row.part][column.part], tap), down, across)
 
     def phase(row_terms: list[_Term], column_terms: list[_Term]) -> Array:
         terms = [shifted(row, column) for row in row_terms for column in column_terms]
         if not terms:  # More phases than taps: some outputs meet inserted zeros only.
             return jnp.zeros((n, rows.phase_size, columns.phase_size, channels), x.dtype)
-        return functools.reduce(jnp.add, terms)
+        return functools.reduce(lax.add, terms)
 
     lines = [[phase(row, column) for column in columns.phases] for row in rows.phases]
     y = _interleave([_interleave(line, 2) for line in lines], 1)
