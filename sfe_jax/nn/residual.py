@@ -35,7 +35,7 @@ class Conv(nn.Module):
         """Applies the layer to x [N, H, W, I]."""
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.he_uniform(), shape)
-        y = convolve(x, kernel.astype(x.dtype), stride=self.stride)
+        y = convolve(x, kernel.astype(x.dtype), stride=self.stride, pack=False)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
             y = y + bias.astype(x.dtype)[None, None, None, :]

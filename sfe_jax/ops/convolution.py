@@ -418,13 +418,16 @@ def _form_on_tpu(x: Array, kernel: Array, *, stride: int, direct: Form) -> Form:
     return direct
 
 
-def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
+def convolve(x: Array, kernel: Array, *, stride: int = 1, pack: bool = True) -> Array:
     """Convolution with zero padding that keeps the size (before the stride).
 
     Args:
         x: [N, H, W, I].
         kernel: [k, l, I, O] with odd k and l.
         stride: 1 or 2; with 2 the outputs 0, 2, 4, ... are kept.
+        pack: Whether a TPU may pack thin maps. It pays where what comes before and behind is packed
+            too, and not between norms: without it in the encoders, the edit of 8 pictures moves
+            18.6 GB in place of 23.9 on a v5e.
 
     Returns:
         [N, ceil(H / stride), ceil(W / stride), O].
@@ -435,9 +438,8 @@ def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
     if x.ndim != 4 or x.shape[-1] != kernel.shape[2]:
         raise ShapeError(f"`x` {x.shape} needs 4 axes and {kernel.shape[2]} channels")
     direct = partial(correlate, stride=stride, padding=same_padding(kernel))
-    cpu, tpu = (
-        form(x, kernel, stride=stride, direct=direct) for form in (_form_on_cpu, _form_on_tpu)
-    )
+    cpu = _form_on_cpu(x, kernel, stride=stride, direct=direct)
+    tpu = _form_on_tpu(x, kernel, stride=stride, direct=direct) if pack else direct
     if cpu is tpu is direct:
         return direct(x, kernel)
     return by_platform(x, kernel, cpu=in_float32(cpu), tpu=tpu, default=direct)

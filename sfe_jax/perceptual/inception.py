@@ -184,7 +184,7 @@ class Conv(nn.Module):
             return lax.conv_general_dilated(
                 x, kernel, strides, "VALID", dimension_numbers=numbers, precision=precision
             )
-        y = convolve(x, kernel)
+        y = convolve(x, kernel, pack=False)
         if self.padding == "SAME":
             return y
         # Cropped, since XLA's CPU backend is twice as fast where the size stays.

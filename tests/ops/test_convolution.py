@@ -133,6 +133,11 @@ def test_platform_selects_form_by_shape(form):
 
 BY_PLATFORM = {
     "packed": (convolve, (3, 3, 32, 16), {"tpu": "3x3x128x64", "gpu": "3x3x32x16"}),
+    "not packed": (
+        partial(convolve, pack=False),
+        (3, 3, 32, 16),
+        {"tpu": "3x3x32x16", "gpu": "3x3x32x16"},
+    ),
     "wide": (convolve, (3, 3, 32, 128), {"tpu": "3x3x32x128", "gpu": "3x3x32x128"}),
     "up": (upsample_convolve, (3, 3, 32, 16), {"tpu": "3x3x32x64", "gpu": "3x3x32x16"}),
     "down": (downsample_convolve, (3, 3, 32, 16), {"tpu": "3x3x128x16", "gpu": "3x3x32x16"}),
