@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.errors import ShapeError
+from sfe_jax.core.linear_maps import call, declare_bilinear, make_primitive
 from sfe_jax.core.platforms import by_platform
 from sfe_jax.core.precision import in_float32, product_precision, wide_on_cpu
 from sfe_jax.core.types import Array
@@ -177,11 +178,8 @@ def _adjoint(kernel: Array) -> Array:
 # pictures of 32x32x32.
 
 
-@jax.custom_vjp
 def transposed_convolve(x: Array, kernel: Array) -> Array:
     """Transposed 3x3 convolution of stride 2: y[2i + a] += x[i] kernel[a].
-
-    Reverse derivatives of any order are of the same three maps; there is no forward derivative.
 
     Args:
         x: [N, H, W, I].
@@ -190,14 +188,11 @@ def transposed_convolve(x: Array, kernel: Array) -> Array:
     Returns:
         [N, 2H + 1, 2W + 1, O].
     """
-    return _fastest_transposed_convolve(x, kernel)
+    return call(_TRANSPOSED, x, kernel)
 
 
-@jax.custom_vjp
 def strided_convolve(y: Array, kernel: Array) -> Array:
     """3x3 convolution of stride 2 without padding: x[i] = sum over a of y[2i + a] kernel[a].
-
-    Reverse derivatives of any order are of the same three maps; there is no forward derivative.
 
     Args:
         y: [N, 2H + 1, 2W + 1, I].
@@ -206,21 +201,26 @@ def strided_convolve(y: Array, kernel: Array) -> Array:
     Returns:
         [N, H, W, O].
     """
-    return correlate(y, kernel, stride=2, padding=((0, 0), (0, 0)))
+    return call(_STRIDED, y, kernel)
 
 
-@jax.custom_vjp
 def _kernel_correlate(x: Array, y: Array) -> Array:
     """Kernel that carries x [N, H, W, I] to y [N, 2H + 1, 2W + 1, O] best: [3, 3, I, O].
 
     K[a] = sum over i of x[i] y[2i + a], the slope of both maps above by their kernels.
     """
+    return call(_KERNEL, x, y)
+
+
+_strided_form = partial(correlate, stride=2, padding=((0, 0), (0, 0)))
+
+
+def _kernel_form(x: Array, y: Array) -> Array:
+    """`_kernel_correlate` in the form that is fastest on the platform."""
     blank = jax.ShapeDtypeStruct((3, 3, y.shape[-1], x.shape[-1]), x.dtype)
 
     def by_convolution(x: Array, y: Array) -> Array:
-        slope = jax.linear_transpose(
-            lambda kernel: correlate(y, kernel, stride=2, padding=((0, 0), (0, 0))), blank
-        )
+        slope = jax.linear_transpose(lambda kernel: _strided_form(y, kernel), blank)
         return _adjoint(slope(x)[0])
 
     if not _prefers_products(x, y):
@@ -229,28 +229,24 @@ def _kernel_correlate(x: Array, y: Array) -> Array:
     return by_platform(x, y, cpu=products, default=by_convolution)
 
 
-def _keep(function):
-    """Forward rule of a bilinear map: keeps both arguments."""
-    return lambda a, b: (function(a, b), (a, b))
+_TRANSPOSED = make_primitive("transposed_convolve", _fastest_transposed_convolve)
+_STRIDED = make_primitive("strided_convolve", _strided_form)
+_KERNEL = make_primitive("kernel_correlate", _kernel_form)
 
-
-transposed_convolve.defvjp(
-    _keep(transposed_convolve),
-    lambda kept, g: (strided_convolve(g, _adjoint(kept[1])), _kernel_correlate(kept[0], g)),
+declare_bilinear(
+    _TRANSPOSED,
+    lambda g, kernel: strided_convolve(g, _adjoint(kernel)),
+    lambda g, x: _kernel_correlate(x, g),
 )
-strided_convolve.defvjp(
-    _keep(strided_convolve),
-    lambda kept, g: (
-        transposed_convolve(g, _adjoint(kept[1])),
-        _adjoint(_kernel_correlate(g, kept[0])),
-    ),
+declare_bilinear(
+    _STRIDED,
+    lambda g, kernel: transposed_convolve(g, _adjoint(kernel)),
+    lambda g, y: _adjoint(_kernel_correlate(g, y)),
 )
-_kernel_correlate.defvjp(
-    _keep(_kernel_correlate),
-    lambda kept, g: (
-        strided_convolve(kept[1], _adjoint(g)),
-        transposed_convolve(kept[0], g),
-    ),
+declare_bilinear(
+    _KERNEL,
+    lambda g, y: strided_convolve(y, _adjoint(g)),
+    lambda g, x: transposed_convolve(x, g),
 )
 
 
@@ -258,11 +254,8 @@ _kernel_correlate.defvjp(
 # kernel here, too: on one core 640 ms for a map of 256x256x128, and 108 in Winograd's form.
 
 
-@jax.custom_vjp
 def same_convolve(x: Array, kernel: Array) -> Array:
     """3x3 convolution at the same size, whose slope by the kernel is in Winograd's form.
-
-    Reverse derivatives of any order are of this map and that slope; there is no forward derivative.
 
     Args:
         x: [N, H, W, I].
@@ -271,12 +264,15 @@ def same_convolve(x: Array, kernel: Array) -> Array:
     Returns:
         [N, H, W, O].
     """
-    return correlate(x, kernel, padding=same_padding(kernel))
+    return call(_SAME, x, kernel)
 
 
-@jax.custom_vjp
 def _same_kernel(x: Array, y: Array) -> Array:
     """Slope of `same_convolve` of x [N, H, W, I] to y [N, H, W, O] by its kernel: [3, 3, I, O]."""
+    return call(_SAME_KERNEL, x, y)
+
+
+def _same_kernel_form(x: Array, y: Array) -> Array:
     blank = jax.ShapeDtypeStruct((3, 3, x.shape[3], y.shape[3]), x.dtype)
     return jax.linear_transpose(partial(winograd_convolve, x), blank)(y)[0]
 
@@ -286,13 +282,18 @@ def _turned(kernel: Array) -> Array:
     return _adjoint(kernel[::-1, ::-1])
 
 
-same_convolve.defvjp(
-    _keep(same_convolve),
-    lambda kept, g: (same_convolve(g, _turned(kept[1])), _same_kernel(kept[0], g)),
+_SAME = make_primitive("same_convolve", lambda x, k: correlate(x, k, padding=same_padding(k)))
+_SAME_KERNEL = make_primitive("same_kernel", _same_kernel_form)
+
+declare_bilinear(
+    _SAME,
+    lambda g, kernel: same_convolve(g, _turned(kernel)),
+    lambda g, x: _same_kernel(x, g),
 )
-_same_kernel.defvjp(
-    _keep(_same_kernel),
-    lambda kept, g: (same_convolve(kept[1], _turned(g)), same_convolve(kept[0], g)),
+declare_bilinear(
+    _SAME_KERNEL,
+    lambda g, y: same_convolve(y, _turned(g)),
+    lambda g, x: same_convolve(x, g),
 )
 
 

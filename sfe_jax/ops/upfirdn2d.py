@@ -4,8 +4,8 @@ Every output sample is a sum of shifted input samples, and each residue ("phase"
 index has taps and shifts of its own. Computing phase by phase multiplies nothing by an inserted
 zero and computes nothing that is then dropped. A filter that is an outer product is applied along
 one axis after the other. There is no depthwise convolution: XLA is slow at it on every backend.
-Shifts are pads of negative width, whose derivatives are such pads again; hence gradients of any
-order and in any mode cost about what the forward pass does.
+The adjoint is again such an operation, factors exchanged and the filter reversed, and is stated so:
+derivatives of any order and in any mode cost about what the forward pass does.
 
 Source: stylegan2-ada-pytorch, torch_utils/ops/upfirdn2d.py.
 """
@@ -21,6 +21,7 @@ from jax import lax
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
+from sfe_jax.core.linear_maps import call, declare_linear, make_primitive
 from sfe_jax.core.platforms import by_platform
 from sfe_jax.core.precision import in_float32, product_precision, wide_on_cpu
 from sfe_jax.core.types import Array
@@ -333,6 +334,40 @@ def _banded(x: Array, *, column: np.ndarray, row: np.ndarray, rows: _Axis, colum
     return jnp.einsum("ncyw,yh->nhwc", x, down, precision=precision)
 
 
+class _Resampling(NamedTuple):
+    """What `upfirdn2d` does, without its array."""
+
+    taps: tuple[tuple[float, ...], ...]  # [rows][columns], of a correlation, gain included.
+    up: tuple[int, int]  # x, y.
+    down: tuple[int, int]  # x, y.
+    padding: tuple[int, ...]  # x before, x after, y before, y after.
+
+    def axes(self, shape: tuple[int, ...]) -> dict[str, _Axis]:
+        """How rows and columns of a map [N, H, W, C] are resampled."""
+        (up_x, up_y), (down_x, down_y) = self.up, self.down
+        x0, x1, y0, y1 = self.padding
+        rows, columns = len(self.taps), len(self.taps[0])
+        return {
+            "rows": _plan(shape[1], taps=rows, up=up_y, down=down_y, padding=(y0, y1)),
+            "columns": _plan(shape[2], taps=columns, up=up_x, down=down_x, padding=(x0, x1)),
+        }
+
+    def adjoint(self, read: tuple[int, ...], written: tuple[int, ...]) -> "_Resampling":
+        """The resampling that carries slopes back, from `written` [N, H', W', C] to `read`.
+
+        Tap t carries x[i] to y[o] where i up + before = o down + t; the reversed filter carries
+        y[o] to x[i] where o down + taps - 1 - before = i up + t.
+        """
+        taps = tuple(row[::-1] for row in self.taps[::-1])
+        sides = []
+        for axis, count in ((0, len(taps[0])), (1, len(taps))):
+            up, down, before = self.up[axis], self.down[axis], self.padding[2 * axis]
+            first = count - 1 - before
+            last = (read[2 - axis] - 1) * up + count - written[2 - axis] * down - first
+            sides += [first, last]
+        return _Resampling(taps, self.down, self.up, tuple(sides))
+
+
 def upfirdn2d(
     x: Array,
     f: np.ndarray | None,
@@ -372,28 +407,42 @@ def upfirdn2d(
     check_shape("x", x.shape, (None, None, None, None))
     f = checked_filter(np.ones(1) if f is None else np.asarray(f, np.float64))
     f = f if flip_filter else np.flip(f)
-    up_x, up_y = as_pair("up", up)
-    down_x, down_y = as_pair("down", down)
-    x0, x1, y0, y1 = as_sides(padding)
-    width, height = _taps(f)
-    rows = _plan(x.shape[1], taps=height, up=up_y, down=down_y, padding=(y0, y1))
-    columns = _plan(x.shape[2], taps=width, up=up_x, down=down_x, padding=(x0, x1))
+    taps = f * gain if f.ndim == 2 else np.outer(f, f) * gain
+    plan = _Resampling(
+        tuple(map(tuple, taps.tolist())),
+        as_pair("up", up),
+        as_pair("down", down),
+        as_sides(padding),
+    )
+    plan.axes(x.shape)  # Or too small a map would be found only by JAX's own checks.
+    return call(_UPFIRDN2D, x, plan=plan)
 
+
+def _form(x: Array, plan: _Resampling) -> Array:
+    """`upfirdn2d` in the form that is fastest on the platform."""
+    f, axes = np.asarray(plan.taps), plan.axes(x.shape)
     factors = outer_factors(f)
     if factors is None:
-        at_once = functools.partial(_correlate, f=f * gain, rows=rows, columns=columns)
-        return wide_on_cpu(at_once)(x)
-    column, row = factors[0] * gain, factors[1]
-    axes = {"rows": rows, "columns": columns}
+        return wide_on_cpu(functools.partial(_correlate, f=f, **axes))(x)
+    column, row = factors
     elsewhere = separable = functools.partial(_one_by_one, column=column, row=row, **axes)
-    if sums_at_once(height * width):
-        elsewhere = functools.partial(_correlate, f=np.outer(column, row), **axes)
+    if sums_at_once(f.size):
+        elsewhere = functools.partial(_correlate, f=f, **axes)
     tpu = elsewhere
     if is_picture(x.shape):
         tpu = functools.partial(_banded, column=column, row=row, **axes)
     if tpu is separable:
         return wide_on_cpu(separable)(x)
     return by_platform(x, cpu=in_float32(separable), tpu=tpu, default=elsewhere)
+
+
+def _adjoint(g: Array, shape: tuple[int, ...], plan: _Resampling) -> Array:
+    """Slope by a map of `shape` [N, H, W, C] from that by the result."""
+    return call(_UPFIRDN2D, g, plan=plan.adjoint(shape, g.shape))
+
+
+_UPFIRDN2D = make_primitive("upfirdn2d", _form)
+declare_linear(_UPFIRDN2D, _adjoint)
 
 
 def filter2d(

@@ -56,6 +56,11 @@ def second_slopes(function):
     return jax.grad(norm, argnums=(0, 1))
 
 
+def turned_slopes(function):
+    """How the slopes change along the arguments: forward mode over reverse mode."""
+    return lambda *arguments: jax.jvp(first_slopes(function), arguments, arguments)[1]
+
+
 def test_resample_filter_is_binomial():
     np.testing.assert_allclose(RESAMPLE_FILTER, reference.F4, rtol=1e-7)
 
@@ -261,7 +266,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("slopes", [first_slopes, second_slopes])
+@pytest.mark.parametrize("slopes", [first_slopes, second_slopes, turned_slopes])
 @pytest.mark.parametrize("form", FORMS)
 def test_slopes_equal_those_of_plain_form(form, slopes):
     assert_equal_slopes(slopes, *FORMS[form], (2, 3, 4, 2), (3, 3, 2, 3))

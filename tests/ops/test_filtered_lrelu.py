@@ -131,6 +131,14 @@ def test_derivative_equals_that_of_plain_chain(case, order):
         np.testing.assert_allclose(slope, expected, atol=atol)
 
 
+def test_forward_derivative_equals_that_of_plain_chain():
+    ours, plain = (
+        jit(lambda x, f=f: jax.jvp(lambda x: f(x, BIAS, **CASES["doubled"]), (x,), (x,))[1])(X)
+        for f in (filtered_lrelu, chain)
+    )
+    np.testing.assert_allclose(ours, plain, atol=1e-5 * np.abs(plain).max())
+
+
 def test_slope_is_zero_where_everything_is_clamped():
     total = lambda x: jnp.sum(filtered_lrelu(x, clamp=0.01))  # noqa: E731
     x = jnp.asarray([[[[3.0, -3.0, 0.001]]]])
