@@ -17,7 +17,9 @@ import numpy as np
 from tensorboardX import SummaryWriter
 
 from sfe_jax.core.errors import FileFormatError, OptionError
+from sfe_jax.core.files import written_whole
 from sfe_jax.core.images import save_image
+from sfe_jax.core.json_files import parse_json
 
 LOG = "scalars.jsonl"
 """The log of a run, in its folder: a line per call of `Writer.scalars`."""
@@ -154,11 +156,11 @@ class Writers:
             writer.close()
 
 
-def _parse(text: str) -> dict[str, Any] | None:
+def _parse(text: bytes) -> dict[str, Any] | None:
     """A line of the log; None if it is not one."""
     try:
-        line = json.loads(text)
-    except ValueError:
+        line = parse_json(text, where=LOG, finite=True)
+    except FileFormatError:
         return None
     match line:
         case {"step": int(), "images": int(), "seconds": float() | int(), "values": dict()}:
@@ -179,13 +181,14 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     path = pathlib.Path(path)
     if not path.exists():
         return []
-    whole = path.read_text(encoding="utf-8").split("\n")[:-1]
+    whole = path.read_bytes().split(b"\n")[:-1]
     lines = []
     for number, text in enumerate(whole, start=1):
         line = _parse(text)
         if line is None:
+            shown = text[:40].decode(errors="backslashreplace")
             raise FileFormatError(
-                f"{path}: line {number} is broken ({text[:40]!r}); required are step, images, "
+                f"{path}: line {number} is broken ({shown!r}); required are step, images, "
                 "seconds and values, remove the line"
             )
         lines.append(line)
@@ -197,9 +200,8 @@ def _cut(path: pathlib.Path, resume_step: int | None) -> list[dict[str, Any]]:
     lines = read_log(path)
     kept = [line for line in lines if resume_step is not None and line["step"] <= resume_step]
     if path.exists():
-        partial = path.with_suffix(".tmp")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        partial.replace(path)
+        with written_whole(path) as partial:
+            partial.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
     return kept
 
 

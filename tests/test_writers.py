@@ -142,11 +142,11 @@ def test_other_processes_write_nothing(tmp_path, monkeypatch):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"step": 1}', "3", ""])
+@pytest.mark.parametrize("line", [b"{", b"[]", b'{"step": 1}', b"3", b"", b"[" * 99_999, b"\xff"])
 def test_broken_line_is_named(tmp_path, line):
     _run(tmp_path, [1])
-    with (tmp_path / LOG).open("a") as file:
-        file.write(line + "\n")
+    with (tmp_path / LOG).open("ab") as file:
+        file.write(line + b"\n")
     with pytest.raises(FileFormatError, match=rf"{LOG}: line 2 is broken"):
         open_writers(tmp_path, resume_step=1)
 

@@ -27,7 +27,7 @@ def read_recipe(path: str | pathlib.Path) -> RecipeFile:
     except OSError as error:
         reason = f"cannot be opened ({error.strerror})"
         raise FileFormatError(f"{path}: {reason}; give the path of a recipe") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{path}: is no TOML ({error}); mend it") from error
     file = RecipeFile(path, build(Recipe, table, f"{path}:"))
     check_recipe(file)

@@ -128,8 +128,10 @@ def list_pictures(images: Iterable[pathlib.Path]) -> list[pathlib.Path]:
 def free_name(stem: str, taken: set[str]) -> str:
     """`stem`, numbered where it is taken, and then taken: nothing is lost.
 
-    Names that differ in case alone count as one, as they do on macOS.
+    Names that differ in case alone count as one, as they do on macOS. Dots at the ends are left
+    out: a name of dots alone, the stem of `...png`, would be another folder.
     """
+    stem = stem.strip(". ") or "picture"
     name, number = stem, 1
     while name.casefold() in taken:
         number += 1

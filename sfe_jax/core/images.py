@@ -9,12 +9,13 @@ import contextlib
 import io
 import os
 import pathlib
+import stat
 import struct
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ImageError
@@ -22,6 +23,9 @@ from sfe_jax.core.files import written_whole
 
 MAX_PIXELS = 100_000_000
 """Larger pictures are refused before decoding: a few bytes can claim gigabytes."""
+
+MAX_FILE_BYTES = 4 * MAX_PIXELS
+"""Larger files are refused unread: four bytes for each pixel that may be, uncompressed."""
 
 MIN_SIDE = 16
 """Below this many pixels a side there is nothing to see."""
@@ -139,6 +143,20 @@ def _check_size(name: object, size: tuple[int, int]) -> None:
         raise ImageError(f"{name}: is {width} x {height}; {required}, use a larger picture")
 
 
+def _check_strips(image: Image.Image) -> None:
+    """Raises ValueError if a TIFF lacks strips or tiles, which Pillow would leave black."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return
+    extents = [tile[1] or (0, 0, 0, 0) for tile in image.tile]
+    held = sum((right - left) * (lower - upper) for left, upper, right, lower in extents)
+    # Where channels lie apart each has its strips; what libtiff reads, it checks itself.
+    apart = image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2
+    raw = all(tile[0] == "raw" for tile in image.tile)
+    layers = len(image.getbands()) if apart and raw else 1
+    if held < image.width * image.height * layers:
+        raise ValueError("it lacks strips")
+
+
 def _orientation(image: Image.Image) -> int:
     """EXIF orientation; 1 (upright) where there is none or it cannot be read."""
     try:
@@ -215,7 +233,7 @@ def _as_srgb(image: Image.Image, icc_profile: bytes | None, name: object) -> Ima
     if icc_profile:
         try:
             return _to_srgb(image, icc_profile)
-        except ImageCms.PyCMSError as error:
+        except (ImageCms.PyCMSError, TypeError) as error:  # In TIFF it may be text or a number.
             reason = f"its colour profile cannot be used ({error})"
             warnings.warn(f"{name}: {reason}; its colours are read as sRGB", stacklevel=3)
     return _in_mode(image, "RGB")
@@ -243,6 +261,7 @@ def decode_image(data: bytes, name: object) -> Image.Image:
         raise ImageError(f"{name}: is empty; required is a whole picture, get it again")
     with _pillow_errors(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
         _check_size(name, opened.size)
+        _check_strips(opened)
         opened.load()
         # After loading, since Pillow itself turns TIFF pictures then, and clears their tag.
         orientation = _orientation(opened)
@@ -265,6 +284,27 @@ def over_white(image: Image.Image) -> Image.Image:
     return white
 
 
+def read_picture(path: str | os.PathLike[str]) -> bytes:
+    """Content of a file that should be a picture.
+
+    Raises:
+        ImageError: If it is missing, no file (a pipe would be waited for), or larger than
+            `MAX_FILE_BYTES`.
+    """
+    path = pathlib.Path(path)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{path}: is no file; give the path of a picture")
+        if status.st_size > MAX_FILE_BYTES:
+            limit = f"at most {MAX_FILE_BYTES} are read"
+            raise ImageError(f"{path}: has {status.st_size} bytes; {limit}, make it smaller")
+        return path.read_bytes()
+    except OSError as error:
+        reason = f"cannot be opened ({error.strerror})"
+        raise ImageError(f"{path}: {reason}; give the path of a picture") from error
+
+
 def load_image(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads a picture as every viewer shows it: as `decode_image`, transparent parts white.
 
@@ -275,13 +315,9 @@ def load_image(path: str | os.PathLike[str]) -> np.ndarray:
         uint8 [H, W, 3], sRGB.
 
     Raises:
-        ImageError: As `decode_image`; also if the file is missing.
+        ImageError: As `read_picture` and `decode_image`.
     """
-    try:
-        data = pathlib.Path(path).read_bytes()
-    except OSError as error:
-        reason = f"cannot be opened ({error.strerror})"
-        raise ImageError(f"{path}: {reason}; give the path of a picture") from error
+    data = read_picture(path)
     # Only Pillow's own warnings: size is checked by us, and damaged metadata does not harm pixels.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")

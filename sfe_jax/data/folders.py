@@ -3,10 +3,9 @@
 import os
 import pathlib
 
-from sfe_jax.core.errors import FileFormatError, ImageError
-from sfe_jax.core.images import find_images
+from sfe_jax.core.errors import FileFormatError
+from sfe_jax.core.images import find_images, read_picture
 from sfe_jax.data.labels import MAX_JSON_BYTES
-from sfe_jax.data.pictures import MAX_FILE_BYTES
 from sfe_jax.data.sources import PictureFiles
 
 
@@ -28,16 +27,7 @@ class FolderSource(PictureFiles):
         super().__init__(path, names, _labels(path / "dataset.json"))
 
     def _read(self, index: int) -> bytes:
-        path = self.path / self.names[index]
-        try:
-            size = path.stat().st_size
-            if size > MAX_FILE_BYTES:
-                limit = f"at most {MAX_FILE_BYTES} are read"
-                raise ImageError(f"{path}: has {size} bytes; {limit}, make it smaller")
-            return path.read_bytes()
-        except OSError as error:
-            reason = f"cannot be opened ({error.strerror})"
-            raise ImageError(f"{path}: {reason}; give the path of a picture") from error
+        return read_picture(self.path / self.names[index])
 
 
 def _labels(path: pathlib.Path) -> bytes | None:

@@ -1,12 +1,12 @@
 """Labels of pictures in StyleGAN's `dataset.json`: class numbers, or vectors."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from sfe_jax.core.errors import FileFormatError, ImageError
+from sfe_jax.core.json_files import parse_json
 
 Label = int | list[float]
 """A class, from 0 on; or a vector [c]."""
@@ -59,11 +59,11 @@ def parse_labels(content: bytes, where: str) -> dict[str, Label] | None:
         raise FileFormatError(f"{where}: has {len(content)} bytes; {limit}, make it smaller")
     required = 'required is {"labels": [["NAME", LABEL], ...]}'
     try:
-        pairs = json.loads(content).get("labels")
+        pairs = parse_json(content, where=where).get("labels")
         if pairs is None:
             return None
         labels = {str(name).replace("\\", "/"): label for name, label in pairs}
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise FileFormatError(f"{where}: is not a list of labels ({error}); {required}") from error
     for name, label in labels.items():
         try:

@@ -19,9 +19,6 @@ Filter = Literal["box", "lanczos"]
 Alpha = Literal["white", "refuse"]
 """Transparent parts become white; or a picture that has some is refused."""
 
-MAX_FILE_BYTES = 4 * images.MAX_PIXELS
-"""Larger files are refused unread: four bytes for each pixel that may be, uncompressed."""
-
 MAX_ENLARGEMENT = 8
 """A picture smaller than the resolution by more than this factor is refused."""
 

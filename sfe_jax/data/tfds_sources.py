@@ -8,12 +8,15 @@ from typing import Any
 import jax
 import numpy as np
 import tensorflow_datasets as tfds
+from google.protobuf.message import DecodeError
 
-from sfe_jax.core.errors import FileFormatError, OptionError
+from sfe_jax.core.errors import FileFormatError, ImageError, OptionError
 from sfe_jax.data.pictures import decode_picture
 from sfe_jax.data.sources import Record
+from sfe_jax.data.tfds_folders import PREPARE, find_folder, open_folder
 
-_PREPARE = "prepare it with download_and_prepare(file_format='array_record')"
+# What ArrayRecord, protobuf and TFDS say of a damaged record.
+_DECODING_ERRORS = (RuntimeError, DecodeError, ValueError, KeyError, TypeError)
 
 
 def _find_image(features: Mapping[str, Any], where: str) -> str:
@@ -60,19 +63,20 @@ class TfdsSource:
             split: Such as "train" or "train[:50%]".
 
         Raises:
-            FileFormatError: If it is not stored as ArrayRecord, or holds no picture.
+            FileFormatError: If it is damaged, names Python classes that are not of TFDS, is not
+                stored as ArrayRecord, or holds no picture.
             OptionError: If it has no such split.
         """
         self._folder, self._split = pathlib.Path(folder), split
-        info = tfds.builder_from_directory(folder).info
-        if not isinstance(info.features, tfds.features.FeaturesDict):
+        builder = open_folder(folder)
+        if not isinstance(builder.info.features, tfds.features.FeaturesDict):
             raise FileFormatError(f"{folder}: has no named features; a picture is required")
-        features = dict(info.features.items())
+        features = dict(builder.info.features.items())
         self._image = _find_image(features, str(folder))
         self.label_size = _label_size(features.get("label"))
         left_out = {self._image} if self.label_size else {self._image, "label"}
         self._kept = [k for k, kind in features.items() if k not in left_out and _is_fixed(kind)]
-        self._records = _open_split(self._folder, split, image=self._image)
+        self._records = _open_split(builder, split, image=self._image)
 
     def __reduce__(self) -> tuple[type["TfdsSource"], tuple[pathlib.Path, str]]:
         return TfdsSource, (self._folder, self._split)
@@ -81,7 +85,11 @@ class TfdsSource:
         return len(self._records)
 
     def __getitem__(self, index: int) -> Record:
-        fields = self._records[index]
+        try:
+            fields = self._records[index]
+        except _DECODING_ERRORS as error:
+            reason = f"cannot be read ({str(error)[:200]!r})"
+            raise ImageError(f"{self.name(index)}: {reason}; get the data set again") from error
         image = decode_picture(fields[self._image], self.name(index))
         return {"image": image, **jax.tree.map(np.asarray, {k: fields[k] for k in self._kept})}
 
@@ -90,14 +98,14 @@ class TfdsSource:
         return f"{self._folder}:{self._split}[{index}]"
 
 
-def _open_split(folder: pathlib.Path, split: str, *, image: str) -> Any:
+def _open_split(builder: Any, split: str, *, image: str) -> Any:
     """Opens a split, pictures left encoded: they are decoded under our own limits."""
-    builder: Any = tfds.builder_from_directory(folder)  # Its decorators hide their signatures.
+    folder = builder.data_dir
     try:
         return builder.as_data_source(split=split, decoders={image: tfds.decode.SkipDecoding()})
     except NotImplementedError as error:
         stored = builder.info.file_format
-        raise FileFormatError(f"{folder}: is stored as {stored}; {_PREPARE}") from error
+        raise FileFormatError(f"{folder}: is stored as {stored}; {PREPARE}") from error
     except ValueError as error:
         known = ", ".join(builder.info.splits)
         raise OptionError(
@@ -111,19 +119,12 @@ def open_tfds(
     """Opens a prepared data set by its name.
 
     Args:
-        name: NAME or NAME/CONFIG.
+        name: As `find_folder` takes it.
         split: Such as "train" or "train[:50%]".
         data_dir: Where TFDS keeps its data sets; None for its own choice.
 
     Raises:
-        OptionError: If the name or split is unknown, or the data set is not prepared.
+        OptionError: If the split is unknown, or the data set is not prepared.
         FileFormatError: As `TfdsSource`.
     """
-    try:
-        builder = tfds.builder(name, data_dir=data_dir, try_gcs=False)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise OptionError(f"tfds:{name}: is not known ({reason}); check the name") from error
-    if not pathlib.Path(builder.data_dir).is_dir():
-        raise OptionError(f"tfds:{name}: is not prepared in {builder.data_dir}; {_PREPARE}")
-    return TfdsSource(builder.data_dir, split)
+    return TfdsSource(find_folder(name, data_dir=data_dir), split)

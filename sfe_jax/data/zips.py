@@ -10,9 +10,8 @@ import zlib
 from collections.abc import Iterator
 
 from sfe_jax.core.errors import FileFormatError, ImageError, SfeError
-from sfe_jax.core.images import SUFFIXES
+from sfe_jax.core.images import MAX_FILE_BYTES, SUFFIXES
 from sfe_jax.data.labels import MAX_JSON_BYTES
-from sfe_jax.data.pictures import MAX_FILE_BYTES
 from sfe_jax.data.sources import PictureFiles
 
 # What `zipfile` raises for damaged archives; the last two for encryption and unknown methods.

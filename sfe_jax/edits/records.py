@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sfe_jax.core.errors import FileFormatError
+from sfe_jax.core.json_files import parse_json
 from sfe_jax.edits.direction import Direction, GanSpace, Linear, Rule, StyleSpace
 
 RULE_TYPES: dict[type[Rule], str] = {
@@ -25,10 +26,38 @@ def describe_direction(direction: Direction) -> dict[str, Any]:
     return {**dataclasses.asdict(direction), "rule": rule}
 
 
+LARGEST = 3.4e38
+"""Of numbers; float32 holds no larger ones."""
+
+
+def _are_counts(*values: int) -> bool:
+    """Whether all are whole numbers from 0; the truth values of JSON are none."""
+    return all(type(value) is int and value >= 0 for value in values)
+
+
+def _are_finite(*values: float | None) -> bool:
+    """Whether all are numbers that float32 holds, or absent."""
+    return all(
+        value is None or (type(value) in (int, float) and abs(value) <= LARGEST) for value in values
+    )
+
+
+def _is_channel(pair: object) -> bool:
+    """Whether it is the name of a layer and the number of a channel."""
+    match pair:
+        case [str(), int(channel)]:
+            return _are_counts(channel)
+    return False
+
+
 def _build_rule(description: object) -> Rule | None:
     """The rule that `describe_direction` described; None if it is none of ours."""
     match description:
-        case {"type": "linear", "array": str(array), "factor": float() | int() as factor}:
+        case {
+            "type": "linear",
+            "array": str(array),
+            "factor": float() | int() as factor,
+        } if _are_finite(factor):
             return Linear(array, float(factor))
         case {
             "type": "ganspace",
@@ -36,13 +65,10 @@ def _build_rule(description: object) -> Rule | None:
             "component": int(component),
             "start": int(start),
             "end": int(end),
-        } if min(component, start) >= 0:
+        } if _are_counts(component, start, end) and start < end:
             return GanSpace(array, component, start, end)
-        case {"type": "stylespace", "channels": list(channels)}:
-            pairs = [tuple(pair) for pair in channels if isinstance(pair, list)]
-            kinds = {tuple(map(type, pair)) for pair in pairs}
-            if len(pairs) == len(channels) and kinds <= {(str, int)}:
-                return StyleSpace(tuple(pairs))
+        case {"type": "stylespace", "channels": list(channels)} if all(map(_is_channel, channels)):
+            return StyleSpace(tuple((layer, channel) for layer, channel in channels))
     return None
 
 
@@ -54,7 +80,7 @@ def build_direction(description: object, where: str) -> Direction:
         where: The file, for messages.
 
     Raises:
-        FileFormatError: If a field is missing, or of another type.
+        FileFormatError: If a field is missing, of another type, or out of bounds.
     """
     match description:
         case {
@@ -65,7 +91,7 @@ def build_direction(description: object, where: str) -> Direction:
             "high": None | float() | int() as high,
             "positive": str(positive),
             "source": str(source),
-        } if name and (built := _build_rule(rule)):
+        } if name and _are_finite(low, high) and (built := _build_rule(rule)):
             return Direction(name, method, built, low, high, positive, source)
     raise FileFormatError(
         f"{where}: {str(description)[:80]!r} describes no direction; required are name, method, "
@@ -89,10 +115,7 @@ def build_directions(text: str, where: str) -> tuple[Direction, ...]:
     Raises:
         FileFormatError: If the text is not JSON, or an entry no direction.
     """
-    try:
-        descriptions = json.loads(text)
-    except ValueError as error:
-        raise FileFormatError(f"{where}: its list of directions is not JSON ({error})") from error
+    descriptions = parse_json(text, where=f"{where}: its list of directions")
     if not isinstance(descriptions, list):
         raise FileFormatError(f"{where}: its directions are no list; fit them again")
     return tuple(build_direction(description, where) for description in descriptions)

@@ -43,7 +43,8 @@ class AttributeTable:
 def _row(line: str, size: int, where: str) -> tuple[str, list[bool]]:
     """Name without suffix, and the attributes of a picture."""
     name, *values = line.split()
-    if len(values) != size or not set(values) <= {"1", "-1", "0"}:
+    is_file = bool(pathlib.PurePosixPath(name).name)
+    if not is_file or len(values) != size or not set(values) <= {"1", "-1", "0"}:
         raise FileFormatError(
             f"{where}: holds {line[:40]!r}; required are a file name and {size} values of 1 or -1"
         )
@@ -67,19 +68,22 @@ def parse_annotation(text: str, where: str) -> tuple[tuple[str, ...], dict[str, 
     Source: CelebAMask-HQ-attribute-anno.txt; CelebA list_attr_celeba.txt.
     """
     lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2 or not lines[0].strip().isdecimal():
+    first, second = [*lines, "", ""][:2]
+    count, names = first.strip(), tuple(second.split())
+    # Of more than nine digits it would be no number of pictures.
+    announced = count.isdecimal() and len(count) <= 9
+    if not announced or not 0 < len(names) == len(set(names)):
         raise FileFormatError(
-            f"{where}: does not begin with a number of pictures and a line of names; required is "
-            "CelebA's list of attributes"
+            f"{where}: does not begin with a number of pictures and a line of names, each once; "
+            "required is CelebA's list of attributes"
         )
-    names = tuple(lines[1].split())
     rows = dict(
         _row(line, len(names), f"{where}, picture {number}")
         for number, line in enumerate(lines[2:], start=1)
     )
-    if len(rows) != int(lines[0]):
+    if len(rows) != int(count):
         raise FileFormatError(
-            f"{where}: names {len(rows)} pictures where {int(lines[0])} are announced; get it again"
+            f"{where}: names {len(rows)} pictures where {count} are announced; get it again"
         )
     return names, rows
 

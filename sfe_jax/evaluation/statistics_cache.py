@@ -19,6 +19,7 @@ from sfe_jax.evaluation.sets import PictureSet, batch_count
 from sfe_jax.metrics.statistics_files import read_statistics, write_statistics
 from sfe_jax.parallel.mesh import data_shard
 from sfe_jax.parallel.processes import is_main_process
+from sfe_jax.readers import read
 
 
 def reading_key(pictures: PictureSet, network: FeatureNetwork) -> str:
@@ -37,14 +38,12 @@ def _is_kept(*paths: pathlib.Path) -> bool:
 
 def _read_features(path: pathlib.Path, count: int) -> np.ndarray:
     """Kept features float32 [count, D]."""
-    try:
-        features = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise FileFormatError(f"{path}: kept features cannot be read; remove it") from error
-    if features.ndim != 2 or len(features) != count:
+    features = read(path)
+    if not isinstance(features, np.ndarray) or features.dtype != np.float32:
+        raise FileFormatError(f"{path}: required is one array of float32")
+    if features.ndim != 2 or len(features) != count or not np.isfinite(features).all():
         raise FileFormatError(
-            f"{path}: kept features have shape {features.shape}; required is ({count}, D): remove "
-            "the file"
+            f"{path}: has shape {features.shape}; required are finite numbers ({count}, D)"
         )
     return features
 
@@ -52,7 +51,6 @@ def _read_features(path: pathlib.Path, count: int) -> np.ndarray:
 def _keep(reading: SetReading, statistics: pathlib.Path, features: pathlib.Path) -> None:
     """Writes a reading; the statistics come last, since they say that all is there."""
     try:
-        statistics.parent.mkdir(parents=True, exist_ok=True)
         if reading.features is not None:
             with written_whole(features) as partial:
                 np.save(partial, reading.features, allow_pickle=False)
@@ -117,8 +115,12 @@ def cached_reading(
     key = reading_key(pictures, extractor.network)
     statistics, features = folder / f"{key}.npz", folder / f"{key}.npy"
     if _is_kept(statistics, *([features] if keep_features else [])):
-        kept = _read_features(features, len(pictures)) if keep_features else None
-        return SetReading(read_statistics(statistics), kept)
+        try:
+            kept = _read_features(features, len(pictures)) if keep_features else None
+            return SetReading(read_statistics(statistics), kept)
+        except FileFormatError as error:
+            # Readers would have the user download it again.
+            raise FileFormatError(f"a kept reading is broken; remove this file: {error}") from error
     reading = read_pictures(
         pictures, extractor, batch_size=batch_size, what=what, keep_features=keep_features
     )

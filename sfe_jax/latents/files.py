@@ -14,7 +14,7 @@ from sfe_jax.readers import read
 
 
 def _array_in(content: Any) -> Any:
-    """The codes in what a file holds; anything but an array if there are none.
+    """The codes in what a file holds; anything but an array if there are none of one shape.
 
     Known are one array; a dict of one, or with the key `w`; and what the projector of rosinality's
     stylegan2-pytorch writes: per picture a dict with the key `latent`.
@@ -23,7 +23,10 @@ def _array_in(content: Any) -> Any:
         return content
     values = list(content.values())
     if all(isinstance(value, dict) and "latent" in value for value in values):
-        return np.stack([np.asarray(value["latent"]) for value in values])
+        try:
+            return np.stack([np.asarray(value["latent"]) for value in values])
+        except ValueError:
+            return None
     return content.get("w", values[0] if len(values) == 1 else None)
 
 

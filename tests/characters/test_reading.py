@@ -58,8 +58,11 @@ def test_the_bundled_recipe_can_be_read():
         (BEGIN + '[expressions]\n"../x" = {}', "a name in expressions is '../x'; required is"),
         (BEGIN + "[assets]\nframes = 0", "assets.frames is 0"),
         (BEGIN + "[assets]\nside = 100000", "assets.side is 100000; required is at most 4096"),
+        (BEGIN + "[assets]\nframes = 1001", "assets.frames is 1001; required is at most 1000"),
+        (BEGIN + MIX.replace("own", "x" * 5000), "steps.2.file is 'xxx"),
         (BEGIN + "[assets]\nfps = 60", "assets.fps is 60.0"),
         ("[generators", "is no TOML"),
+        ("a = " + "[" * 100_000, "is no TOML"),
     ],
 )
 def test_an_unusable_recipe_is_refused_by_file_and_key(folder, text, message):

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import pathlib
 import struct
 import subprocess
@@ -10,7 +11,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from sfe_jax.core import images
 from sfe_jax.core.errors import ImageError, ShapeError
@@ -310,6 +311,17 @@ def test_load_image_warns_when_the_profile_is_broken(tmp_path):
         np.testing.assert_array_equal(images.load_image(path), picture())
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"), [(2, "seven"), (3, 7), (4, 7), (5, 3.5), (12, 7.5)], ids=str
+)
+def test_load_image_warns_when_the_profile_of_a_tiff_is_no_profile(tmp_path, kind, value):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[34675], tags.tagtype[34675] = value, kind
+    path = saved(tmp_path / "a.tif", Image.fromarray(picture()), tiffinfo=tags)
+    with pytest.warns(UserWarning, match=r"a\.tif: its colour profile cannot be used"):
+        np.testing.assert_array_equal(images.load_image(path), picture())
+
+
 def test_load_image_warns_when_the_profile_is_for_other_pixels(tmp_path):
     path = saved(
         tmp_path / "a.jpg",
@@ -337,7 +349,18 @@ def test_load_image_raises_when_the_file_is_missing(tmp_path):
 
 
 def test_load_image_raises_when_given_a_folder(tmp_path):
-    check_refused(tmp_path, "Is a directory")
+    check_refused(tmp_path, "is no file")
+
+
+def test_load_image_raises_when_given_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    check_refused(tmp_path / "a.png", "is no file")
+
+
+def test_load_image_raises_when_the_file_is_too_large(tmp_path):
+    with (tmp_path / "a.png").open("wb") as file:
+        file.truncate(500_000_000)  # Sparse: it takes no space.
+    check_refused(tmp_path / "a.png", "has 500000000 bytes; at most 400000000 are read")
 
 
 def test_load_image_raises_when_empty(tmp_path):
@@ -362,6 +385,26 @@ def test_load_image_raises_when_truncated(tmp_path, kind):
 def test_load_image_says_truncated_when_jpeg_is_truncated(tmp_path):
     content = encode(Image.fromarray(picture(200, 200)), "JPEG")
     check_refused(write(tmp_path / "a.jpg", content[:9000]), "broken or truncated.*get it again")
+
+
+# One strip holds all; the tag then says that it holds half of the rows, or one of the channels.
+@pytest.mark.parametrize(
+    ("tag", "kind", "whole", "part"),
+    [(278, 4, 24, 12), (284, 3, 1, 2)],
+    ids=["RowsPerStrip", "PlanarConfiguration"],
+)
+def test_load_image_raises_when_a_tiff_lacks_a_strip(tmp_path, tag, kind, whole, part):
+    content = encode(Image.fromarray(picture(24)), "TIFF")
+    before, after = (struct.pack("<HHII", tag, kind, 1, value) for value in (whole, part))
+    assert content.count(before) == 1
+    check_refused(write(tmp_path / "a.tif", content.replace(before, after)), "lacks strips")
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "jpeg"])
+def test_load_image_reads_a_tiff_of_several_strips(tmp_path, compression):
+    path = tmp_path / "a.tif"
+    saved(path, Image.fromarray(smooth()), compression=compression, strip_size=64 * 3 * 16)
+    assert np.abs(images.load_image(path).astype(int) - smooth()).max() < 30
 
 
 # Below Pillow's warning, between its warning and its error, above its error.

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import pathlib
 import pickle
 import shutil
 import tempfile
@@ -290,14 +291,22 @@ def test_broken_picture_is_named(tmp_path):
         source[0]
 
 
+@pytest.mark.parametrize("size", [0, 40_000, None])
+def test_damaged_file_is_unreadable_records(tmp_path, size):
+    folder = pathlib.Path(prepared(tmp_path, IMAGE, [encoded()]))
+    (shard,) = folder.glob("*.array_record*")
+    if size is None:
+        shard.unlink()
+    else:
+        shard.write_bytes(shard.read_bytes()[:size])
+    source = TfdsSource(folder, "train")
+    with pytest.raises(ImageError, match=r"train\[0\]: cannot be read .*get the data set again"):
+        source[0]
+
+
 def test_unknown_split_is_refused_with_those_there_are(drawn, data_dir):
     with pytest.raises(OptionError, match="has no split 'test'; required is one of train"):
         open_tfds(f"procedural_faces/{OPTIONS.name}", "test", data_dir=data_dir)
-
-
-def test_unknown_data_set_is_refused(tmp_path):
-    with pytest.raises(OptionError, match="tfds:no_such_thing: is not known"):
-        open_tfds("no_such_thing", "train", data_dir=tmp_path)
 
 
 def test_data_set_that_is_not_prepared_is_refused(tmp_path):

@@ -60,6 +60,10 @@ def test_unknown_attribute_is_answered_with_the_nearest(pictures, tmp_path):
     [
         ("", "does not begin with a number of pictures"),
         ("Smiling\n000.jpg 1\n", "does not begin with a number of pictures"),
+        ("9" * 5_000 + "\nSmiling\n000.jpg 1\n", "does not begin with a number of pictures"),
+        ("1\nSmiling Young Smiling\n000.jpg 1 1 1\n", "a line of names, each once"),
+        ("1\nSmiling\n/ 1\n", "picture 1: holds '/ 1'; required are a file name"),
+        ("1\nSmiling\n. 1\n", "picture 1: holds '. 1'; required are a file name"),
         ("1\nSmiling Young\n000.jpg 1\n", "picture 1: holds '000.jpg 1'; required are a file name"),
         ("1\nSmiling\n000.jpg yes\n", "picture 1: holds '000.jpg yes'"),
         ("2\nSmiling\n000.jpg 1\n", "names 1 pictures where 2 are announced"),

@@ -69,19 +69,32 @@ def test_rows_are_read_anew_where_statistics_alone_are_kept(pictures, tmp_path):
     assert reading_of(pictures, tmp_path, features=True).features.shape == (5, 3)
 
 
-def test_broken_rows_are_named(pictures, tmp_path):
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_broken_file_is_named_with_the_remedy(pictures, tmp_path, kind):
     reading_of(pictures, tmp_path, features=True)
-    (path,) = tmp_path.glob("*.npy")
+    (path,) = tmp_path.glob(f"*.{kind}")
     path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(FileFormatError, match=rf"{path.name}: kept features cannot be read"):
+    with pytest.raises(
+        FileFormatError, match=rf"reading is broken; remove this file: .*{path.name}"
+    ):
         reading_of(pictures, tmp_path, features=True)
 
 
-def test_rows_of_other_pictures_are_named(pictures, tmp_path):
+@pytest.mark.parametrize(
+    ("rows", "error"),
+    [
+        (np.zeros((4, 3), np.float32), r"has shape \(4, 3\); required are finite numbers \(5, D\)"),
+        (np.full((5, 3), np.nan, np.float32), "required are finite numbers"),
+        (np.zeros((5, 3), np.int64), "required is one array of float32"),
+        (np.full((5, 3), "a"), "required is one array of float32"),
+    ],
+    ids=["other pictures", "NaN", "whole numbers", "text"],
+)
+def test_rows_that_do_not_fit_are_named(pictures, tmp_path, rows, error):
     reading_of(pictures, tmp_path, features=True)
     (path,) = tmp_path.glob("*.npy")
-    np.save(path, np.zeros((4, 3), np.float32))
-    with pytest.raises(FileFormatError, match=r"have shape \(4, 3\); required is \(5, D\)"):
+    np.save(path, rows)
+    with pytest.raises(FileFormatError, match=error):
         reading_of(pictures, tmp_path, features=True)
 
 

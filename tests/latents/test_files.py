@@ -68,6 +68,17 @@ def test_what_the_projector_of_rosinality_writes_is_read(tmp_path):
     np.testing.assert_array_equal(found[:, 3], codes(2, 5))
 
 
+def test_latents_of_several_shapes_are_refused(tmp_path):
+    content = {
+        name: {"latent": builders.tensor(name, "FloatStorage", size)}
+        for name, size in (("a", 5), ("b", 4))
+    }
+    raw = {"a": codes(5).tobytes(), "b": codes(4).tobytes()}
+    (tmp_path / "a.pt").write_bytes(builders.torch_zip(content, raw))
+    with pytest.raises(FileFormatError, match=r"a\.pt: holds no codes; required is one array"):
+        read_codes(tmp_path / "a.pt", num_ws=6, w_dim=5)
+
+
 def test_an_archive_of_several_arrays_is_refused(tmp_path):
     path = stored(tmp_path / "a.npz", None, one=codes(5), two=codes(5))
     with pytest.raises(FileFormatError, match=r"a\.npz: holds no codes"):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import OptionError
+from sfe_jax.latents import sampling
 from sfe_jax.latents.sampling import map_to_w, one_hot, sample_w, seeded_z
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.pipelines.random_bundle import random_variables
@@ -36,11 +37,16 @@ def test_no_class_is_no_label():
 
 @pytest.mark.parametrize(
     ("index", "message"),
-    [(None, r"choose with --class 0\.\.2"), (3, "--class is 3"), (-1, "--class is -1")],
+    [(None, "is None; this generator has 3 classes: choose 0 to 2"), (3, "is 3"), (-1, "is -1")],
 )
 def test_classes_are_refused_where_they_do_not_fit(index, message):
-    with pytest.raises(OptionError, match=message):
+    with pytest.raises(OptionError, match=f"`class_index` {message}"):
         one_hot(index, 3, 1)
+
+
+def test_a_class_of_a_generator_without_classes_is_refused():
+    with pytest.raises(OptionError, match="`class_index` is 0; this generator has no classes"):
+        one_hot(0, 0, 1)
 
 
 def test_codes_are_those_of_the_mapping_network(conditional):
@@ -48,6 +54,14 @@ def test_codes_are_those_of_the_mapping_network(conditional):
     z, labels = seeded_z([0, 1], 6), one_hot(2, 3, 2)
     expected = jax.jit(lambda v: module.apply(v, z, labels, method="map"))(variables)
     np.testing.assert_allclose(map_to_w(module, variables, z, labels), expected[:, 2], rtol=1e-5)
+
+
+def test_the_mapping_network_is_compiled_once(conditional):
+    z, labels = seeded_z([0, 1, 2], 6), one_hot(2, 3, 3)
+    map_to_w(*conditional, z, labels)
+    compiled = sampling._map._cache_size()
+    map_to_w(*conditional, z + 1, labels)
+    assert sampling._map._cache_size() == compiled
 
 
 def test_samples_are_those_of_the_original_projector(conditional):

@@ -33,6 +33,22 @@ def test_writing_leaves_no_other_file(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["faces.npz"]
 
 
+def test_writers_of_one_file_do_not_share_a_temporary_name(tmp_path, monkeypatch):
+    names = []
+    whole = np.savez
+
+    def write_another(path, **arrays):
+        names.append(path)
+        if len(names) == 1:  # While this one writes, another process does.
+            write_statistics(tmp_path / "faces.npz", STATISTICS)
+        whole(path, **arrays)
+
+    monkeypatch.setattr(np, "savez", write_another)
+    write_statistics(tmp_path / "faces.npz", STATISTICS)
+    assert len(set(names)) == 2
+    assert read_statistics(tmp_path / "faces.npz").count == 9
+
+
 def test_file_without_statistics_is_refused(tmp_path):
     np.savez(tmp_path / "net.npz", weight=np.zeros(3))
     with pytest.raises(FileFormatError, match=r"net\.npz: holds \['weight'\]; required are `mu`"):
@@ -51,4 +67,20 @@ def test_file_without_statistics_is_refused(tmp_path):
 def test_statistics_that_do_not_fit_are_refused(tmp_path, mu, sigma):
     np.savez(tmp_path / "odd.npz", mu=mu, sigma=sigma)
     with pytest.raises(FileFormatError, match=r"odd\.npz: `mu` is .*required are finite floats"):
+        read_statistics(tmp_path / "odd.npz")
+
+
+@pytest.mark.parametrize(
+    "sigma", [-np.eye(2), np.array([[1.0, 0.5], [0.4, 1.0]])], ids=["negative", "unsymmetric"]
+)
+def test_matrix_that_is_no_covariance_is_refused(tmp_path, sigma):
+    np.savez(tmp_path / "odd.npz", mu=np.zeros(2), sigma=sigma)
+    with pytest.raises(FileFormatError, match=r"odd\.npz: `sigma` is no covariance"):
+        read_statistics(tmp_path / "odd.npz")
+
+
+@pytest.mark.parametrize("count", [1, -5, 2.7, np.nan, np.inf, 9j, "nine", [9, 9]])
+def test_number_of_pictures_that_is_none_is_refused(tmp_path, count):
+    np.savez(tmp_path / "odd.npz", mu=np.zeros(2), sigma=np.eye(2), n=count)
+    with pytest.raises(FileFormatError, match=r"odd\.npz: `n` is .*required is a number"):
         read_statistics(tmp_path / "odd.npz")
