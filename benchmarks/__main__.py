@@ -29,6 +29,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 MODULES = {
@@ -135,6 +136,7 @@ def measure(name: str, options: Any) -> Any:
 
 def write_page(report: Any, folder: pathlib.Path, name: str) -> None:
     """Writes page and plots of a report."""
+    from benchmarks.measuring.pages import write_whole
     from benchmarks.report.page import page
     from benchmarks.report.plots import draw
 
@@ -142,17 +144,19 @@ def write_page(report: Any, folder: pathlib.Path, name: str) -> None:
     for section, each in report.items():
         for key, picture in draw(section, each.section).items():
             file = f"{name}-{key}.png"
-            picture.save(folder / file, optimize=True)
+            write_whole(folder / file, partial(picture.save, optimize=True))
             files.setdefault(section, []).append(file)
-    (folder / f"{name}.md").write_text(page(report, files))
+    text = page(report, files)
+    write_whole(folder / f"{name}.md", lambda path: path.write_text(text))
 
 
 def write(report: Any, folder: pathlib.Path, name: str) -> None:
     """Writes JSON, page and plots of a report."""
+    from benchmarks.measuring.pages import write_whole
     from benchmarks.report.page import to_json
 
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(to_json(report))
+    text = to_json(report)
+    write_whole(folder / f"{name}.json", lambda path: path.write_text(text))
     write_page(report, folder, name)
 
 

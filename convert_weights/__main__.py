@@ -17,6 +17,7 @@ import pathlib
 import sys
 from typing import TYPE_CHECKING
 
+from sfe_jax.core.console import one_line, printable
 from sfe_jax.core.errors import SfeError, WeightsError
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def _export(arguments: list[str]) -> None:
     options = _export_parser().parse_args(arguments)
     network = load_bundle(options.bundle).network(options.role)
     for note in write_generator(network, options.layout, options.out):
-        print(note)
-    print(f"wrote {options.out} in the layout of {options.layout}")
+        print(printable(note))
+    print(one_line(f"wrote {options.out} in the layout of {options.layout}"))
 
 
 def _held(content: "Converted | Bundle") -> str:
@@ -107,17 +108,17 @@ def _convert(options: argparse.Namespace) -> None:
     parts = []
     for path in expand_folders(options.sources):
         source, converted = convert_source(path, options.kind)
-        print(f"{path}: {converted.kind} with {_held(converted)}")
+        print(one_line(f"{path}: {converted.kind} with {_held(converted)}"))
         parts.append((source, converted))
     bundle, notes = combine(parts)
     for note in notes:
-        print(note)
+        print(printable(note))
     if options.only:
         networks = {role: bundle.network(role) for role in options.only}
         bundle = dataclasses.replace(bundle, networks=networks)
     save_bundle(options.out, bundle, half=options.half)
     size = options.out.stat().st_size / 2**20
-    print(f"wrote {options.out} ({size:.1f} MiB) with {_held(bundle)}")
+    print(one_line(f"wrote {options.out} ({size:.1f} MiB) with {_held(bundle)}"))
 
 
 def _inspect(options: argparse.Namespace) -> None:
@@ -125,7 +126,7 @@ def _inspect(options: argparse.Namespace) -> None:
 
     for path in options.sources:
         for line in inspect_file(path):
-            print(line)
+            print(one_line(line))
 
 
 def main(arguments: list[str]) -> int:
@@ -142,7 +143,7 @@ def main(arguments: list[str]) -> int:
         else:
             _convert(options)
     except SfeError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # The reader of --inspect, such as `head`, has seen enough.
         sys.stderr.close()

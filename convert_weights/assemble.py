@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 import flax.linen as nn
+import jax.numpy as jnp
 import numpy as np
 
 from convert_weights.layouts import Entry, State
@@ -20,6 +21,18 @@ def _misfits(module: nn.Module, flat: State, expected: Mapping) -> list[str]:
         for path, have, want in shapes
         if not fits(module, path, have, want)
     ]
+
+
+def _float32(value: np.ndarray, key: str, faults: list[str]) -> np.ndarray:
+    """`value` as float32; adds to `faults` if it does not hold weights."""
+    if not jnp.issubdtype(value.dtype, jnp.floating):  # Knows bfloat16 and float8 too.
+        faults.append(f"{key} is {value.dtype}, required are floating numbers")
+        return value
+    with np.errstate(over="ignore"):  # Answered below, by name.
+        array = np.asarray(value, np.float32)
+    if not np.isfinite(array).all():
+        faults.append(f"{key} holds numbers that are not finite, or too large for float32")
+    return array
 
 
 def convert_state(
@@ -45,11 +58,12 @@ def convert_state(
         Collection -> nested dict of float32 arrays.
 
     Raises:
-        WeightsError: With all missing, unexpected and mis-shaped keys together.
+        WeightsError: With all keys together that are missing, unexpected, mis-shaped, or hold what
+            is no finite floating number.
     """
-    expected = flatten(abstract_variables(module))
-    flat = {path: np.asarray(value, np.float32) for path, value in (extra or {}).items()}
-    faults, known = _misfits(module, flat, expected), set()
+    expected, faults, known = flatten(abstract_variables(module)), [], set()
+    flat = {path: _float32(value, path, faults) for path, value in (extra or {}).items()}
+    faults += _misfits(module, flat, expected)
     for entry in entries:
         known.add(entry.key)
         if entry.key not in state:
@@ -64,7 +78,7 @@ def convert_state(
         if not fits(module, entry.path, have, want):
             faults.append(f"{entry.key} has shape {have}, required is {want}")
             continue
-        flat[entry.path] = np.asarray(entry.layout.to_ours(state[entry.key]), np.float32)
+        flat[entry.path] = entry.layout.to_ours(_float32(state[entry.key], entry.key, faults))
     pattern = re.compile("|".join(ignored) or r"(?!)")
     unexpected = sorted(key for key in state if key not in known and not pattern.fullmatch(key))
     faults += [f"unexpected {key}" for key in unexpected]

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from convert_weights.kinds.kind import Converted
 from convert_weights.kinds.lpips import join_lpips
 from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import flatten, unflatten
+from sfe_jax.latents.sampling import map_to_w
 from sfe_jax.pipelines.bundle import Bundle, Network, Source
 from sfe_jax.pipelines.methods import InverterMethod
 
@@ -37,13 +37,7 @@ def estimate_average(generator: Network) -> np.ndarray:
     module: Any = generator.module
     z = np.random.RandomState(0).standard_normal((AVERAGE_SAMPLES, module.z_dim))
     labels = np.zeros((AVERAGE_SAMPLES, module.c_dim), np.float32)
-
-    @jax.jit
-    def average(variables, z, labels):
-        mapping = lambda m, z, c: m.mapping(z, c)  # noqa: E731
-        return module.apply(variables, z, labels, method=mapping)[:, 0].mean(0)
-
-    return np.asarray(average(generator.variables, z.astype(np.float32), labels))
+    return map_to_w(module, generator.variables, z.astype(np.float32), labels).mean(0)
 
 
 def _claim_roles(parts: Sequence[tuple[Source, Converted]]) -> dict[str, Network]:

@@ -1,6 +1,5 @@
 """What a file holds: `--inspect` prints it without converting anything."""
 
-import json
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,8 +8,7 @@ import numpy as np
 
 from convert_weights.kinds.table import detect
 from sfe_jax.core.errors import WeightsError
-from sfe_jax.edits.records import recorded_directions
-from sfe_jax.pipelines.bundle import is_bundle, read_metadata
+from sfe_jax.pipelines.bundle import describe_architecture, is_bundle, read_description
 from sfe_jax.readers import (
     Record,
     init_arguments,
@@ -63,13 +61,14 @@ def _lines(value: Any, indent: str) -> Iterator[str]:
 
 def _bundle_lines(path: pathlib.Path) -> Iterator[str]:
     """A bundle of ours: its networks with their fields, where they came from, fitted edits."""
-    metadata = read_metadata(path)
-    for role, description in json.loads(metadata["networks"]).items():
-        fields = ", ".join(f"{key}={value}" for key, value in description.items() if key != "type")
-        yield f"{role}: {description['type']} ({fields})"
-    for source in json.loads(metadata["sources"]):
-        yield f"source: {source['name']}, sha256 {source['sha256']}"
-    for fitted in recorded_directions(metadata, str(path)):
+    modules, sources, records = read_description(path)
+    for role, module in modules.items():
+        fields = describe_architecture(module)
+        kind = fields.pop("type")
+        yield f"{role}: {kind} ({', '.join(f'{key}={value}' for key, value in fields.items())})"
+    for source in sources:
+        yield f"source: {source.name}, sha256 {source.sha256}"
+    for fitted in records:
         yield f"direction {fitted.name}: {fitted.method}, range {fitted.range}, {fitted.source}"
 
 
@@ -84,6 +83,7 @@ def inspect_file(path: pathlib.Path) -> Iterator[str]:
 
     Raises:
         FileFormatError: If it is broken or unsafe.
+        WeightsError: If it is a bundle with an architecture that is not known or out of bounds.
     """
     content: Any = read(path)
     yield f"{path}: {sniff(path).name}, sha256 {sha256(path)}"

@@ -3,7 +3,8 @@
 A step is a folder `<step>/` with three items: `state`, arrays as TensorStore writes them; `data`,
 where the iterator of each process stands; `meta`, what else the run wants to know. The last two are
 JSON. Orbax writes in the background, whole or not at all: the folder gets its name when every byte
-is there. Reading fills arrays and numbers and runs no code.
+is there. Reading fills arrays and numbers and runs no code. Files that are lost or cut are noticed;
+numbers carry no checksum, so that a bit which flips on a disk may be read as it stands there.
 """
 
 import contextlib
@@ -191,14 +192,24 @@ class Checkpoints:
         self.close()
 
     @contextlib.contextmanager
-    def _explained(self, what: str, remedy: str) -> Iterator[None]:
+    def _explained(
+        self,
+        what: str,
+        remedy: str,
+        kinds: tuple[type[Exception], ...] = (OSError, ValueError, KeyError),
+    ) -> Iterator[None]:
         """Turns what Orbax says about files into one line."""
         try:
             yield
-        except (OSError, ValueError, KeyError) as error:
+        except kinds as error:
             first = next(iter(str(error).splitlines()), type(error).__name__)
             reason = first if len(first) <= LONGEST_REASON else f"...{first[-LONGEST_REASON:]}"
             raise WeightsError(f"{self.folder}: {what} ({reason}); {remedy}") from error
+
+    def _damaged(self, step: int) -> contextlib.AbstractContextManager[None]:
+        # Orbax raises whatever its parsers do, and for broken arrays a bare `Exception`.
+        what, remedy = f"step {step} cannot be read", "restore another step"
+        return self._explained(what, remedy, (Exception,))
 
     def wait(self) -> None:
         """Waits until the last checkpoint is written.
@@ -249,8 +260,13 @@ class Checkpoints:
         return best if best is not None and scores[best] > -math.inf else None
 
     def metrics(self, step: int) -> dict[str, float]:
-        """The figures saved with a step."""
-        return dict(self._manager.metrics(step) or {})
+        """The figures saved with a step.
+
+        Raises:
+            WeightsError: If they cannot be read.
+        """
+        with self._damaged(step):
+            return dict(self._manager.metrics(step) or {})
 
     def _is_new(self, step: int) -> bool:
         """Whether `step` may be saved; False if it is there."""
@@ -325,9 +341,6 @@ class Checkpoints:
             raise WeightsError(f"{self.folder}: has no checkpoint of step {step}; it has {held}")
         return steps[-1] if step is None else step
 
-    def _damaged(self, step: int) -> contextlib.AbstractContextManager[None]:
-        return self._explained(f"step {step} cannot be read", "restore another step")
-
     def _arrays(self, step: int) -> dict[str, Any]:
         """Shapes and types of the arrays of a step, by name."""
         described = self._manager.item_metadata(step)["state"]
@@ -385,8 +398,8 @@ class Checkpoints:
 
         Raises:
             OptionError: If an array of `like` has no sharding.
-            WeightsError: If there is no such checkpoint, it is damaged, its arrays have other
-                names, shapes or types, or it holds no position for `data`.
+            WeightsError: If there is no such checkpoint, its files are lost or cut, its arrays have
+                other names, shapes or types, or it holds no position for `data`.
         """
         step = self._existing(step)
         self._check(step, like, whole=True)
@@ -415,7 +428,8 @@ class Checkpoints:
 
         Raises:
             OptionError: If an array of `like` has no sharding.
-            WeightsError: If there is no such checkpoint, it is damaged, or lacks an array.
+            WeightsError: If there is no such checkpoint, its files are lost or cut, or it lacks an
+                array.
         """
         step = self._existing(step)
         self._check(step, like, whole=False)
@@ -430,6 +444,6 @@ class Checkpoints:
             step: None takes the newest.
 
         Raises:
-            WeightsError: If there is no such checkpoint, or it is damaged.
+            WeightsError: If there is no such checkpoint, or it cannot be read.
         """
         return self._read(self._existing(step), meta=ocp.args.JsonRestore())["meta"]

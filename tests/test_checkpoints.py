@@ -1,4 +1,5 @@
 import math
+import os
 import resource
 import shutil
 from typing import Any, NamedTuple
@@ -348,6 +349,17 @@ def test_damaged_checkpoint_is_refused(saved, folder, like, lost):
         pytest.raises(WeightsError, match="step 10 cannot be read"),
     ):
         checkpoints.restore(like)
+
+
+@pytest.mark.parametrize("kept", [None, 0.0, 0.5])
+def test_checkpoint_whose_arrays_were_lost_or_cut_is_refused(folder, kept):
+    large = jax.random.normal(jax.random.key(0), (64, 64))  # Small ones stand in the list of all.
+    with Checkpoints(folder) as checkpoints:
+        checkpoints.save(1, large, wait=True)
+        for path in (folder / "1" / "state" / "ocdbt.process_0" / "d").iterdir():
+            path.unlink() if kept is None else os.truncate(path, int(path.stat().st_size * kept))
+        with pytest.raises(WeightsError, match=r"step 1 cannot be read .*; restore another step$"):
+            checkpoints.restore(large)
 
 
 def test_step_before_the_newest_is_refused(folder, state):

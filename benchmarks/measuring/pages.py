@@ -13,6 +13,7 @@ import jax
 
 from sfe_jax.cli.console import fail
 from sfe_jax.core.errors import OptionError, SfeError
+from sfe_jax.core.files import written_whole
 from sfe_jax.readers import sha256
 
 
@@ -46,6 +47,25 @@ def _as_dict(value: Any) -> dict[str, Any]:
     raise TypeError(f"{type(value).__name__} is not written")
 
 
+def write_whole(path: pathlib.Path, write: Callable[[pathlib.Path], object]) -> None:
+    """Writes a file whole or not at all: what was measured before is not lost to a full disk.
+
+    Args:
+        path: Of the file; folders are made.
+        write: Writes to the name that it is given.
+
+    Raises:
+        OptionError: If it cannot be written.
+    """
+    try:
+        with written_whole(path) as partial:
+            write(partial)
+    except OSError as error:
+        raise OptionError(
+            f"{path}: cannot be written ({error.strerror}); free space or name another place"
+        ) from error
+
+
 def write_page(path: pathlib.Path, text: str, content: Mapping[str, Any]) -> None:
     """Writes a page, and its figures as JSON beside it.
 
@@ -53,10 +73,13 @@ def write_page(path: pathlib.Path, text: str, content: Mapping[str, Any]) -> Non
         path: Of the page, from `page_path`; folders are made.
         text: The page in Markdown.
         content: The figures; may hold dataclasses.
+
+    Raises:
+        OptionError: If one of them cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.with_suffix(".json").write_text(json.dumps(content, indent=2, default=_as_dict) + "\n")
+    figures = json.dumps(content, indent=2, default=_as_dict) + "\n"
+    write_whole(path, lambda name: name.write_text(text))
+    write_whole(path.with_suffix(".json"), lambda name: name.write_text(figures))
 
 
 def print_page(measure: Callable[[], str]) -> None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.measuring.hlo import WIRE
+from benchmarks.measuring.pages import write_whole
 from benchmarks.pods.chips import Chip, chip_of
 from sfe_jax.core.errors import FileFormatError
+from sfe_jax.core.json_files import parse_json
 from sfe_jax.training.recipe import Recipe, describe
 
 
@@ -134,7 +136,7 @@ def read_results(path: pathlib.Path) -> Results:
     if not path.exists():
         return {}
     try:
-        found = [_result(each) for each in json.loads(path.read_text())]
+        found = [_result(each) for each in parse_json(path.read_bytes(), where=str(path))]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise FileFormatError(
             f"{path}: does not hold results of benchmarks.pods ({error}); required is a file that "
@@ -144,8 +146,11 @@ def read_results(path: pathlib.Path) -> Results:
 
 
 def write_results(path: pathlib.Path, results: Results) -> None:
-    """Writes results as JSON, whole or not at all."""
+    """Writes results as JSON, whole or not at all.
+
+    Raises:
+        OptionError: If they cannot be written.
+    """
     described = [dataclasses.asdict(results[place]) for place in sorted(results)]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(described, indent=1) + "\n")
-    temporary.replace(path)
+    text = json.dumps(described, indent=1) + "\n"
+    write_whole(path, lambda name: name.write_text(text))

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -9,7 +10,11 @@ from typing import Any
 from benchmarks.measuring.rows import Row, Section
 from benchmarks.report.verdicts import SAME, TIME, against, losses, short
 from sfe_jax.core.errors import FileFormatError
+from sfe_jax.core.json_files import parse_json
 from sfe_jax.core.markdown import table
+
+ENDS = ("least ", "most ")
+"""Before the name of a figure: those that hold its range."""
 
 PEAK = "most memory in use"
 """Of a run's surroundings: what the device says."""
@@ -47,6 +52,45 @@ def to_json(report: Report) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
+def _are_figures(figures: Mapping[str, Any]) -> bool:
+    """Whether all are numbers, and every range has both its ends."""
+    least, most = (
+        {name.removeprefix(end) for name in figures if name.startswith(end)} for end in ENDS
+    )
+    largest = sys.float_info.max
+    return least == most and all(
+        type(value) in (int, float) and abs(value) <= largest for value in figures.values()
+    )
+
+
+def _row(described: object) -> Row:
+    """A row out of JSON."""
+    match described:
+        case {
+            "case": str(case),
+            "form": str(form),
+            "figures": dict(figures),
+            "note": str(note),
+        } if _are_figures(figures):
+            return Row(case, form, figures, note)
+    raise ValueError(
+        "a row lacks its case, form or note, or its figures are no whole ranges of numbers"
+    )
+
+
+def _measured(described: object) -> Measured:
+    """A section out of JSON."""
+    match described:
+        case {
+            "title": str(title),
+            "text": str(text),
+            "rows": list(rows),
+            "where": {"device": str()} as where,
+        }:
+            return Measured(Section(title, text, tuple(map(_row, rows))), where)
+    raise ValueError("a section lacks its title, text, rows or device")
+
+
 def read(path: pathlib.Path) -> Report:
     """Reads what `to_json` wrote.
 
@@ -54,18 +98,14 @@ def read(path: pathlib.Path) -> Report:
         FileFormatError: If the file is no such report.
     """
     try:
-        content = json.loads(path.read_text())
-        return {
-            name: Measured(
-                Section(each["title"], each["text"], tuple(Row(**row) for row in each["rows"])),
-                each["where"],
-            )
-            for name, each in content.items()
-        }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        content = parse_json(path.read_bytes(), where=str(path), finite=True)
+        if not isinstance(content, dict) or not all(name.isidentifier() for name in content):
+            raise ValueError("it is no table of sections")
+        return {name: _measured(each) for name, each in content.items()}
+    except (OSError, ValueError) as error:
         raise FileFormatError(
-            f"{path} is no report ({type(error).__name__}: {error}); required is the JSON that "
-            "`python -m benchmarks` writes"
+            f"{path} is no report ({error}); required is the JSON that `python -m benchmarks` "
+            "writes"
         ) from error
 
 
@@ -76,9 +116,7 @@ def columns(rows: Sequence[Row]) -> list[str]:
     """Names of figures in the order of the fullest row; ranges go with what they are of."""
     fullest = sorted(rows, key=lambda row: -len(row.figures))
     names = list(dict.fromkeys(name for row in fullest for name in row.figures))
-    return [
-        n for n in names if not n.startswith(("least ", "most ")) or n.split(" ", 1)[1] not in names
-    ]
+    return [n for n in names if not n.startswith(ENDS) or n.split(" ", 1)[1] not in names]
 
 
 def _cell(row: Row, name: str) -> str:
@@ -88,7 +126,7 @@ def _cell(row: Row, name: str) -> str:
     value = short(row.figures[name])
     if f"least {name}" not in row.figures:
         return value
-    least, most = (short(row.figures[f"{end} {name}"]) for end in ("least", "most"))
+    least, most = (short(row.figures[end + name]) for end in ENDS)
     return f"{value} ({least} to {most})"
 
 
@@ -124,7 +162,7 @@ def page(report: Report, plots: Mapping[str, Sequence[str]]) -> str:
 def _moved(name: str, before: Row, after: Row) -> bool:
     """Whether a figure changed beyond its spread."""
     old, new = before.figures[name], after.figures[name]
-    ends = [f"least {name}", f"most {name}"]
+    ends = [end + name for end in ENDS]
     if all(end in row.figures for end in ends for row in (before, after)):
         apart = (
             after.figures[ends[0]] > before.figures[ends[1]]

@@ -18,7 +18,7 @@ def latent_average(content: Mapping, num_ws: int) -> np.ndarray | None:
     average = content.get("latent_avg")
     if average is None:
         return None
-    average = np.asarray(average, np.float32).reshape(-1, average.shape[-1])
+    average = average.reshape(-1, average.shape[-1])
     return np.repeat(average, num_ws, axis=0) if average.shape[0] == 1 else average
 
 

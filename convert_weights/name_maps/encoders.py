@@ -28,6 +28,7 @@ from sfe_jax.models.feature_editor import FeatureFuser
 from sfe_jax.models.inverter import Inverter
 from sfe_jax.models.latent_discriminator import LatentDiscriminator
 from sfe_jax.models.psp import GradualStyleEncoder, WEncoder, WPlusEncoder
+from sfe_jax.models.pyramid import COARSE_ROWS, MIDDLE_ROWS
 from sfe_jax.nn.irse import unit_plan
 from sfe_jax.perceptual.arcface import ArcFace
 from sfe_jax.perceptual.curricular_face import CROP_SIZE, CurricularFace
@@ -129,7 +130,7 @@ def pyramid_entries(module: GradualStyleEncoder | E4eEncoder) -> list[Entry]:
     entries += weight_and_bias("latlayer2", "lateral_fine", CONV)
     coarse_convs = (module.input_size // 16).bit_length() - 1
     for row in range(module.num_styles):
-        convs = coarse_convs + (0 if row < 3 else 1 if row < 7 else 2)
+        convs = coarse_convs + (0 if row < COARSE_ROWS else 1 if row < MIDDLE_ROWS else 2)
         for index in range(convs):
             key = f"styles.{row}.convs.{2 * index}"
             entries += weight_and_bias(key, f"style{row}/conv{index}", CONV)

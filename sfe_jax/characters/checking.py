@@ -21,6 +21,10 @@ MAX_SIDE = 4096
 """Pixels a side of sprites; more is a slip of the keyboard."""
 
 
+MAX_FRAMES = 1000
+"""Frames from expression to expression; likewise."""
+
+
 def _check_numbers(options: Any, place: str, least: dict[str, float]) -> None:
     """Raises if a field is below what it must be at least."""
     for name, lowest in least.items():
@@ -29,10 +33,13 @@ def _check_numbers(options: Any, place: str, least: dict[str, float]) -> None:
 
 
 def _check_file(file: RecipeFile, name: str, place: str) -> None:
-    if not file.beside(name).is_file():
-        raise FileFormatError(
-            f"{place} is {name!r}, which is no file; names are relative to {file.path.parent}"
-        )
+    try:
+        is_file = file.beside(name).is_file()
+    except OSError:  # The name is too long.
+        is_file = False
+    if not is_file:
+        where = f"which is no file; names are relative to {file.path.parent}"
+        raise FileFormatError(f"{place} is {name[:200]!r}, {where}")
 
 
 def _check_source(file: RecipeFile, source: Source, place: str) -> None:
@@ -104,8 +111,9 @@ def _check_expressions(file: RecipeFile) -> None:
 def _check_assets(assets: AssetOptions, place: str) -> None:
     """Raises unless sheet and animation can be written."""
     _check_numbers(assets, place, {"side": 1, "columns": 1, "frames": 1})
-    if assets.side > MAX_SIDE:
-        refuse(f"{place}.side", assets.side, f"at most {MAX_SIDE}")
+    for name, most in {"side": MAX_SIDE, "frames": MAX_FRAMES}.items():
+        if getattr(assets, name) > most:
+            refuse(f"{place}.{name}", getattr(assets, name), f"at most {most}")
     fastest = LIMITS[".gif"].fps
     if not 0 < assets.fps <= fastest:
         refuse(f"{place}.fps", assets.fps, f"more than 0 and at most {fastest}")

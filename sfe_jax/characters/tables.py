@@ -6,6 +6,7 @@ import types
 import typing
 from typing import Any, Literal, NoReturn
 
+from sfe_jax.core.console import one_line
 from sfe_jax.core.errors import FileFormatError
 
 NAMES = {
@@ -28,17 +29,23 @@ def refuse(place: str, value: object, required: str) -> NoReturn:
     Raises:
         FileFormatError: Always.
     """
-    shown = " ".join(repr(value).split())
-    raise FileFormatError(f"{place} is {shown[:60]}; required is {required}")
+    try:
+        shown = " ".join(repr(value).split())[:60]
+    except ValueError:  # Python writes no numbers of thousands of digits.
+        shown = "longer than can be shown"
+    raise FileFormatError(f"{place} is {shown}; required is {required}")
 
 
 def _below(place: str, name: object) -> str:
     """The place of a key in what stands at `place`: "FILE: steps", then "FILE: steps.1"."""
+    name = one_line(str(name))  # TOML takes any text for a key.
     return f"{place} {name}" if place.endswith(":") else f"{place}.{name}"
 
 
 def _scalar(kind: type, value: object, place: str) -> Any:
     """A text, a truth or a number; a whole number is taken for a float too."""
+    if type(value) is int and value.bit_length() > 63:
+        refuse(place, value, "a number of at most 63 bits, as TOML has them")
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind or (isinstance(value, float) and not math.isfinite(value)):

@@ -3,12 +3,12 @@
 import sys
 import warnings
 
-from sfe_jax.core.console import console
+from sfe_jax.core.console import console, one_line, printable
 
 
 def say(message: str) -> None:
-    """Prints one message."""
-    console().print(message, markup=False)
+    """Prints one message, as it stands but for what is no print."""
+    console().print(printable(message), markup=False, emoji=False)
 
 
 def fail(message: str) -> int:
@@ -26,6 +26,6 @@ def show_warnings_in_one_line() -> None:
     """Prints warnings, such as one about a broken colour profile, without the line of code."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        sys.stderr.write(f"warning: {message}\n")
+        sys.stderr.write(f"warning: {one_line(str(message))}\n")
 
     warnings.showwarning = show

@@ -16,6 +16,19 @@ from rich.progress import (
 Item = TypeVar("Item")
 
 
+def one_line(text: str) -> str:
+    """`text` as it may be shown: what is not printed, line breaks too, stands as its escape."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def printable(text: str) -> str:
+    """As `one_line`, but listings keep their lines, which begin with two blanks.
+
+    Names out of files may hold what colours a terminal, or what looks like a message of its own.
+    """
+    return "\n  ".join(map(one_line, text.split("\n  ")))
+
+
 def console() -> Console:
     """The console that messages go to."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
@@ -33,7 +46,7 @@ def progress(items: Iterable[Item], what: str, *, total: int | None = None) -> I
         The items.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

@@ -140,6 +140,16 @@ FITTED_HEADER = ("name", "method", "range", "positive strength", "source")
 """Heads of the columns of `fitted_table`."""
 
 
+ABSENT = (
+    "afro", "angry", "beyonce", "bobcut", "bowlcut", "curly_hair", "depp", "hilary_clinton",
+    "mohawk", "purple_hair", "surprised", "taylor_swift", "trump", "zuckerberg",
+)  # fmt: skip
+"""Edits of SFE by mappers of StyleCLIP, which are not here."""
+
+ABSENT_PREFIXES = ("styleclip_global_", "deltaedit_")
+"""Of SFE's edits by free text, which are not here either: they need CLIP."""
+
+
 def find(name: str, directions: Sequence[Direction]) -> Direction:
     """The direction called `name`.
 
@@ -149,6 +159,11 @@ def find(name: str, directions: Sequence[Direction]) -> Direction:
     by_name = {direction.name: direction for direction in directions}
     if name in by_name:
         return by_name[name]
+    if name in ABSENT or name.startswith(ABSENT_PREFIXES):
+        raise EditError(
+            f"edit `{name}` is one of SFE's by StyleCLIP or DeltaEdit, which are not supported; "
+            "`sfe directions` lists those that are"
+        )
     near = difflib.get_close_matches(name, by_name, n=3, cutoff=0.4)
     hint = f"nearest: {', '.join(near)}; " if near else ""
     raise EditError(

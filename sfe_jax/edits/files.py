@@ -26,11 +26,20 @@ FILES = {
 """Name of an array, or prefix of a GANSpace file's three -> name of its published file."""
 
 
-def _finite(value: object, what: str) -> np.ndarray:
-    """`value` as float32, if it is an array of finite numbers."""
+def finite_array(value: object, what: str) -> np.ndarray:
+    """`value` as float32.
+
+    Args:
+        value: What a file holds.
+        what: Where it stands, for messages.
+
+    Raises:
+        FileFormatError: If it is no array of finite numbers.
+    """
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or not value.size:
-        raise FileFormatError(f"{what} is no array of numbers; required is a published direction")
-    array = np.asarray(value, np.float32)
+        raise FileFormatError(f"{what} is no array of numbers; required is a direction")
+    with np.errstate(over="ignore"):  # Answered below, by name.
+        array = np.asarray(value, np.float32)
     if not np.isfinite(array).all():
         raise FileFormatError(f"{what} has numbers that are not finite; get the file again")
     return array
@@ -48,7 +57,7 @@ def read_vector(path: str | pathlib.Path) -> np.ndarray:
     Raises:
         FileFormatError: If the file holds anything else.
     """
-    return _finite(readers.read(path), str(path))
+    return finite_array(readers.read(path), str(path))
 
 
 def read_ganspace(path: str | pathlib.Path) -> dict[str, np.ndarray]:
@@ -67,7 +76,7 @@ def read_ganspace(path: str | pathlib.Path) -> dict[str, np.ndarray]:
     if not isinstance(content, Mapping) or not {"mean", "comp", "std"} <= content.keys():
         raise FileFormatError(f"{path} is no GANSpace file; required is a dict of mean, comp, std")
     mean, components, std = (
-        _finite(content[key], f"`{key}` in {path}") for key in ("mean", "comp", "std")
+        finite_array(content[key], f"`{key}` in {path}") for key in ("mean", "comp", "std")
     )
     if components.size != mean.size * std.size:
         raise FileFormatError(

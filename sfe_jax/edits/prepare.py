@@ -25,7 +25,7 @@ def _array(direction: Direction, arrays: Mapping[str, np.ndarray], name: str) ->
     file = next((FILES[key] for key in FILES if name == key or name.startswith(f"{key}/")), name)
     raise EditError(
         f"edit `{direction.name}` needs the file {file}, which is not among the directions given; "
-        "name its folder with `--directions FOLDER`, or convert it into the bundle"
+        "convert it into the bundle, or give it by `direction_arrays`"
     )
 
 
@@ -64,10 +64,11 @@ def _ganspace(
     mean, components, std = (
         _array(direction, arrays, f"{rule.array}/{part}") for part in ("mean", "components", "std")
     )
-    if components.shape[1] != w_dim:
+    have = (mean.shape, components.shape, std.shape)
+    if have != ((w_dim,), (std.size, w_dim), (std.size,)):
         raise EditError(
-            f"edit `{direction.name}` has components of {components.shape[1]}; required is "
-            f"{w_dim}, the size of this generator's W: use a direction made for it"
+            f"edit `{direction.name}` has mean, components and std of {have}; required are "
+            f"(({w_dim},), (K, {w_dim}), (K,)) for this generator's W: use a direction made for it"
         )
     if rule.component >= len(std) or rule.end > num_ws:
         raise EditError(
@@ -91,7 +92,7 @@ def _stylespace(direction: Direction, rule: StyleSpace, still: Operands) -> Oper
     offsets = {name: np.zeros(zero.shape, np.float32) for name, zero in still.offsets.items()}
     for name, channel in rule.channels:
         size = offsets[name].shape[1] if name in offsets else 0
-        if channel >= size:
+        if not 0 <= channel < size:
             raise EditError(
                 f"edit `{direction.name}` needs channel {channel} of layer {name}, where the "
                 f"generator has {size}: use a generator that the direction was made for"

@@ -11,7 +11,7 @@ import os
 import pathlib
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -20,10 +20,13 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from sfe_jax.core.console import one_line
 from sfe_jax.core.errors import FileFormatError, SfeError, WeightsError
+from sfe_jax.core.json_files import parse_json
 from sfe_jax.core.trees import flatten, unflatten
 from sfe_jax.core.types import Variables
 from sfe_jax.edits.direction import Direction
+from sfe_jax.edits.files import finite_array
 from sfe_jax.edits.records import describe_directions, recorded_directions
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
@@ -93,6 +96,14 @@ class Source:
 
     name: str  # File name without folders.
     sha256: str  # Of its bytes, hexadecimal.
+
+
+class Description(NamedTuple):
+    """What a bundle says of its arrays."""
+
+    modules: dict[str, nn.Module]  # By role.
+    sources: tuple[Source, ...]  # Where the weights came from.
+    records: tuple[Direction, ...]  # Fitted directions.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +244,7 @@ def fits(module: nn.Module, path: str, have: tuple[int, ...], want: tuple[int, .
 def refuse_faults(faults: Sequence[str], where: str) -> None:
     """Raises a `WeightsError` that lists all `faults` of `where`, if there are any."""
     if faults:
-        listing = "\n  ".join(faults)
+        listing = "\n  ".join(map(one_line, faults))
         raise WeightsError(f"{where}: {len(faults)} arrays do not fit:\n  {listing}")
 
 
@@ -246,7 +257,8 @@ def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> N
         where: File and network, for messages.
 
     Raises:
-        WeightsError: With all missing, unexpected and mis-shaped names together.
+        WeightsError: With all names that are missing, unexpected, mis-shaped, of another type or
+            not finite.
     """
     expected = flatten(_declared(module, where))
     faults = [f"missing {name}" for name in sorted(expected.keys() - flat.keys())]
@@ -255,6 +267,10 @@ def check_variables(module: nn.Module, flat: Mapping[str, Any], where: str) -> N
         have, want = tuple(flat[name].shape), tuple(expected[name].shape)
         if not fits(module, name, have, want):
             faults.append(f"{name} has shape {have}, required is {want}")
+        elif flat[name].dtype not in (np.float32, np.float16):
+            faults.append(f"{name} is {flat[name].dtype}, required is float32 or float16")
+        elif not np.isfinite(flat[name]).all():
+            faults.append(f"{name} has numbers that are not finite")
     refuse_faults(faults, where)
 
 
@@ -374,16 +390,6 @@ def is_bundle(path: str | pathlib.Path) -> bool:
     return True
 
 
-def _described(metadata: Mapping[str, str], entry: str, where: str) -> Any:
-    """An entry of the metadata that is written as JSON."""
-    try:
-        return json.loads(metadata[entry])
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(
-            f"{where}: its {entry} are no JSON ({error}); convert it again"
-        ) from error
-
-
 def _build_networks(descriptions: object, where: str) -> dict[str, nn.Module]:
     """The modules that a file describes, by role."""
     if not isinstance(descriptions, dict):
@@ -417,9 +423,41 @@ def _build_sources(descriptions: object, where: str) -> tuple[Source, ...]:
     return tuple(sources)
 
 
-def _to_device(array: np.ndarray) -> jax.Array:
-    """An array as networks want it: float32, also where a file holds halves."""
-    return jnp.asarray(array, jnp.float32 if array.dtype == np.float16 else None)
+def read_description(path: str | pathlib.Path) -> Description:
+    """What a bundle's metadata say, before any of its arrays is read.
+
+    Raises:
+        FileFormatError: If the file is missing, cut short, or no bundle, or what it says of its
+            networks, sources or fitted directions cannot be read.
+        WeightsError: If an architecture is not known or out of bounds.
+    """
+    metadata, where = read_metadata(path), str(path)
+    networks, sources = (
+        parse_json(metadata[entry], where=f"{where}: {entry}") for entry in ("networks", "sources")
+    )
+    return Description(
+        _build_networks(networks, where),
+        _build_sources(sources, where),
+        recorded_directions(metadata, where),
+    )
+
+
+def _read_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Every array of a file."""
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, AttributeError, TypeError) as error:
+        raise FileFormatError(
+            f"{path}: its arrays cannot be read ({error}); required are float32 or float16: "
+            "convert it again"
+        ) from error
+
+
+def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose name begins with `prefix`, without it."""
+    found = {name: value for name, value in tensors.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): value for name, value in found.items()}
 
 
 def load_bundle(path: str | pathlib.Path) -> Bundle:
@@ -433,31 +471,20 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
 
     Raises:
         FileFormatError: If the file is missing, cut short, or no bundle, or what it says of its
-            networks, sources or fitted directions cannot be read.
+            networks, sources or fitted directions cannot be read, or a direction is not finite.
         WeightsError: If an architecture is not known or out of bounds, or arrays do not fit it.
     """
     path = pathlib.Path(path)
-    metadata = read_metadata(path)
-    modules = _build_networks(_described(metadata, "networks", str(path)), str(path))
-    sources = _build_sources(_described(metadata, "sources", str(path)), str(path))
-    records = recorded_directions(metadata, str(path))
-    with safetensors.safe_open(path, framework="numpy") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    networks = {}
+    modules, sources, records = read_description(path)
+    tensors, networks = _read_tensors(path), {}
     for role, module in modules.items():
-        prefix = f"{role}/"
-        flat = {
-            name.removeprefix(prefix): value
-            for name, value in tensors.items()
-            if name.startswith(prefix)
-        }
+        flat = _below(tensors, f"{role}/")
         check_variables(module, flat, f"{path}: {role}")
-        variables = jax.tree.map(_to_device, unflatten(flat))
-        networks[role] = Network(module, variables)
+        variables = {name: jnp.asarray(value, jnp.float32) for name, value in flat.items()}
+        networks[role] = Network(module, unflatten(variables))
     directions = {
-        name.removeprefix("directions/"): value
-        for name, value in tensors.items()
-        if name.startswith("directions/")
+        name: finite_array(value, f"{path}: direction {name!r}")
+        for name, value in _below(tensors, "directions/").items()
     }
     return Bundle(networks, directions, sources, records, path=str(path))
 

@@ -10,7 +10,7 @@ from convert_weights.__main__ import main
 from sfe_jax.core.trees import flatten
 from sfe_jax.edits.direction import Direction, Linear
 from sfe_jax.edits.files import FILES
-from sfe_jax.pipelines.bundle import Bundle, load_bundle, save_bundle
+from sfe_jax.pipelines.bundle import FORMAT, Bundle, load_bundle, save_bundle
 from tests.conftest import ROOT
 from tests.convert_weights.official import (
     ROWS,
@@ -328,6 +328,23 @@ def test_inspect_shows_the_fitted_directions_of_a_bundle(capsys, tmp_path):
     assert main(["--inspect", str(path)]) == 0
     expected = "direction smile: regression, range -2 to 3.5, fitted on 9 codes of a\n"
     assert expected in capsys.readouterr().out
+
+
+def test_inspect_prints_names_that_no_terminal_obeys(capsys, tmp_path):
+    name = "a\x1b[31m\n  forged: line"
+    (tmp_path / "odd.pt").write_bytes(torch_bytes({name: average()}))
+    assert main(["--inspect", str(tmp_path / "odd.pt")]) == 0
+    assert r"a\x1b[31m\n  forged: line: float32" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes", [{"networks": "[1]"}, {"networks": '{"g": {}}'}, {"sources": "[1]"}]
+)
+def test_inspect_refuses_a_bundle_whose_metadata_say_nothing(capsys, tmp_path, changes):
+    path = tmp_path / "c.safetensors"
+    metadata = {"format": FORMAT, "networks": "{}", "sources": "[]", **changes}
+    safetensors.numpy.save_file({"a": average()}, path, metadata)
+    assert "c.safetensors: " in refused(capsys, "--inspect", path)
 
 
 def test_help_answers_without_importing_jax():

@@ -1,3 +1,4 @@
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -38,6 +39,35 @@ def broken():
 def test_all_faults_are_listed_together_when_several_arrays_do_not_fit(broken, line):
     with pytest.raises(WeightsError, match=line):
         convert_ada(broken)
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        (np.float32(np.nan), "holds numbers that are not finite"),
+        (np.float64(1e300), "holds numbers that are not finite, or too large"),
+        (np.complex64(1j), "is complex64, required are floating numbers"),
+        (np.bool_(True), "is bool, required"),
+        (np.int32(1), "is int32, required"),
+    ],
+)
+def test_arrays_that_hold_no_weights_are_refused_by_their_key(value, fault):
+    state, key = state_of("ada"), "synthesis.b8.conv0.bias"
+    state[key] = np.full(state[key].shape, value)
+    with pytest.raises(WeightsError, match=f"{key} {fault}"):
+        convert_ada(state)
+
+
+def test_an_average_that_is_not_finite_is_refused():
+    with pytest.raises(WeightsError, match="w_avg holds numbers that are not finite"):
+        convert_ada(state_of("ada"), w_avg=np.full(SIZE, np.inf, np.float32))
+
+
+def test_bfloat16_is_converted_to_the_same_numbers():
+    state, key = state_of("ada"), "synthesis.b8.conv0.bias"
+    state[key] = np.full(state[key].shape, 1.5, ml_dtypes.bfloat16)
+    bias = convert_ada(state).variables["params"]["synthesis"]["b8"]["conv0"]["bias"]
+    np.testing.assert_array_equal(bias, np.full(state[key].shape, 1.5, np.float32), strict=True)
 
 
 def test_constants_are_ignored_where_official_files_carry_filters():

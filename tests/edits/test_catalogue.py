@@ -238,3 +238,11 @@ def test_catalogue_is_imported_without_jax():
     )
     finished = subprocess.run([sys.executable, "-c", program], check=False)
     assert finished.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["afro", "zuckerberg", "styleclip_global_a face_a happy face_0.1", "deltaedit_a_b_0.03"]
+)
+def test_an_edit_of_sfe_that_is_not_here_is_called_so(name):
+    with pytest.raises(EditError, match=f"`{name}` is one of SFE's .* not supported"):
+        find(name, FACES)

@@ -173,9 +173,19 @@ def test_boundary_of_18_rows_is_refused_on_16_rows():
         operands_for(direction, arrays, num_ws=16, w_dim=512, style_channels={})
 
 
-def test_components_of_another_width_are_refused(arrays):
-    arrays["ganspace/ffhq/components"] = np.zeros((3, W + 1), np.float32)
-    with pytest.raises(EditError, match="has components of 9; required is 8"):
+@pytest.mark.parametrize(
+    ("part", "shape"),
+    [
+        ("components", (3, W + 1)),
+        ("components", (2, W)),
+        ("components", (3 * W,)),
+        ("mean", (W + 1,)),
+        ("std", (3, 1)),
+    ],
+)
+def test_ganspace_of_another_shape_is_refused(arrays, part, shape):
+    arrays[f"ganspace/ffhq/{part}"] = np.zeros(shape, np.float32)
+    with pytest.raises(EditError, match=r"required are \(\(8,\), \(K, 8\), \(K,\)\)"):
         _operands(COMPONENT, arrays)
 
 
@@ -187,7 +197,7 @@ def test_components_or_rows_that_do_not_exist_are_refused(constants, arrays):
         _operands(rule, arrays)
 
 
-@pytest.mark.parametrize("channel", [("b64.conv1", 0), ("b8.conv0", 4)])
+@pytest.mark.parametrize("channel", [("b64.conv1", 0), ("b8.conv0", 4), ("b8.conv0", -1)])
 def test_layer_or_channel_that_the_generator_lacks_is_refused(channel, arrays):
     with pytest.raises(EditError, match=f"needs channel {channel[1]} of layer {channel[0]}"):
         _operands(StyleSpace((channel,)), arrays)
@@ -198,7 +208,9 @@ def test_layer_or_channel_that_the_generator_lacks_is_refused(channel, arrays):
     [(LINEAR, r"age\.pt"), (FLAT, r"Smiling_boundary\.npy"), (COMPONENT, r"ffhq_pca\.pt")],
 )
 def test_missing_file_is_named_with_its_remedy(rule, file):
-    with pytest.raises(EditError, match=f"needs the file {file}, .* `--directions FOLDER`, or"):
+    with pytest.raises(
+        EditError, match=f"needs the file {file}, .*; convert it .* by `direction_arrays`"
+    ):
         _operands(rule, {})
 
 

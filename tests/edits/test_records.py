@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 
@@ -32,6 +33,14 @@ def _broken(**changes):
         {"rule": {"type": "ganspace", "array": "a", "component": -1, "start": 0, "end": 1}},
         {"rule": {"type": "stylespace", "channels": [["b4.conv1", "1"]]}},
         {"rule": {"type": "stylespace", "channels": ["b4.conv1"]}},
+        {"rule": {"type": "stylespace", "channels": [["b4.conv1", -1]]}},
+        {"rule": {"type": "ganspace", "array": "a", "component": True, "start": 0, "end": 1}},
+        {"rule": {"type": "ganspace", "array": "a", "component": 0, "start": 3, "end": 1}},
+        {"rule": {"type": "ganspace", "array": "a", "component": 0, "start": 0, "end": -1}},
+        {"rule": {"type": "linear", "array": "a", "factor": math.nan}},
+        {"rule": {"type": "linear", "array": "a", "factor": 10**400}},
+        {"low": math.inf},
+        {"high": True},
     ],
 )
 def test_a_direction_is_refused_for_a_field_of_another_kind(changes):
@@ -39,7 +48,7 @@ def test_a_direction_is_refused_for_a_field_of_another_kind(changes):
         build_directions(_broken(**changes), "file")
 
 
-@pytest.mark.parametrize("text", ["{", "{}", "[1]"])
+@pytest.mark.parametrize("text", ["{", "{}", "[1]", "[" * 100_000])
 def test_text_is_refused_with_the_name_of_its_file(text):
     with pytest.raises(FileFormatError, match=r"^own\.safetensors: "):
         build_directions(text, "own.safetensors")

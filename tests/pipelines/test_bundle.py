@@ -4,6 +4,7 @@ import pickle
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 import safetensors
@@ -179,6 +180,42 @@ def test_saving_is_refused_when_arrays_do_not_fit(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+# Loading what holds other numbers.
+
+
+@pytest.mark.parametrize(
+    ("bias", "fault"),
+    [
+        (np.zeros(4, np.int32), "is int32, required is float32 or float16"),
+        (np.zeros(4, np.uint64), "is uint64, required"),
+        (np.zeros(4, bool), "is bool, required"),
+        (np.zeros(4, np.complex64), "is complex64, required"),
+        (np.zeros(4, ml_dtypes.bfloat16), "is bfloat16, required"),
+        (np.full(4, np.nan, np.float32), "has numbers that are not finite"),
+        (np.full(4, np.inf, np.float16), "has numbers that are not finite"),
+    ],
+)
+def test_loading_is_refused_of_an_array_of_other_numbers(tmp_path, bias, fault):
+    name = "params/conv/bias"
+    path = rewrite(tmp_path / "c.safetensors", tensors={f"feature_editor/{name}": bias})
+    with pytest.raises(WeightsError, match=f"{name} {fault}"):
+        load_bundle(path)
+
+
+def test_loading_is_refused_of_an_array_of_float8(tmp_path):
+    eight = np.zeros(4, ml_dtypes.float8_e4m3fn)
+    path = rewrite(tmp_path / "c.safetensors", tensors={"feature_editor/params/conv/bias": eight})
+    with pytest.raises((FileFormatError, WeightsError), match="float32 or float16"):
+        load_bundle(path)
+
+
+@pytest.mark.parametrize("vector", [np.full(4, np.nan, np.float32), np.zeros(4, np.complex64)])
+def test_loading_is_refused_of_a_direction_without_finite_numbers(tmp_path, vector):
+    path = rewrite(tmp_path / "c.safetensors", tensors={"directions/own/age": vector})
+    with pytest.raises(FileFormatError, match=r"c\.safetensors: direction 'own/age' "):
+        load_bundle(path)
+
+
 # Loading what is older, or no bundle.
 
 
@@ -237,8 +274,8 @@ def test_loading_is_refused_when_metadata_is_missing(tmp_path, name):
 @pytest.mark.parametrize(
     ("entry", "text", "message"),
     [
-        ("networks", "{", "networks are no JSON"),
-        ("networks", "[" * 100_000, "networks are no JSON"),
+        ("networks", "{", "networks: is no JSON"),
+        ("networks", "[" * 100_000, "networks: is no JSON"),
         ("networks", "[]", "networks are no table"),
         ("networks", '{"generator": "x"}', "'generator' is 'x'; required is a table"),
         ("sources", "null", "sources are no list"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from benchmarks.measuring.pages import page_path, print_page, write_page
+from benchmarks.measuring.pages import page_path, print_page, write_page, write_whole
 from benchmarks.measuring.timing import Spread
 from sfe_jax.core.errors import OptionError
 
@@ -42,6 +42,18 @@ def test_dataclasses_are_written_with_what_they_hold(tmp_path):
 def test_what_json_cannot_hold_is_refused_by_its_type(tmp_path):
     with pytest.raises(TypeError, match="complex is not written"):
         write_page(tmp_path / "a.md", "", {"rows": [1j]})
+
+
+def test_page_stays_as_it_was_where_the_disk_is_full(tmp_path):
+    write_page(tmp_path / "a.md", "before", {})
+
+    def run_full(partial):
+        partial.write_text("af")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OptionError, match=r"a\.md: cannot be written \(No space left on device\)"):
+        write_whole(tmp_path / "a.md", run_full)
+    assert (tmp_path / "a.md").read_text() == "before"
 
 
 def test_a_wrong_option_is_one_line_and_status_2(capsys):

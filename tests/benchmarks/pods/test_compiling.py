@@ -127,9 +127,10 @@ def test_results_are_read_as_they_were_written(tmp_path):
     assert read_results(tmp_path / "PODS.json") == results
 
 
-def test_file_without_results_is_refused(tmp_path):
-    (tmp_path / "PODS.json").write_text('{"a": 1}')
-    with pytest.raises(FileFormatError, match="hold results"):
+@pytest.mark.parametrize("text", ['{"a": 1}', "[" * 100_000])
+def test_file_without_results_is_refused(tmp_path, text):
+    (tmp_path / "PODS.json").write_text(text)
+    with pytest.raises(FileFormatError, match=r"PODS\.json: (does not hold results|is no JSON)"):
         read_results(tmp_path / "PODS.json")
 
 

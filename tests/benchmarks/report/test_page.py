@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -28,10 +29,40 @@ def test_json_gives_back_the_report(tmp_path):
     assert read(tmp_path / "a.json") == written
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"operations": {}}', '{"operations": 3}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[" * 100_000, "[]", '{"../a": {}}', '{"operations": {}}', '{"operations": 3}']
+)
 def test_what_is_no_report_is_refused_by_name(tmp_path, content):
     (tmp_path / "a.json").write_text(content)
-    with pytest.raises(FileFormatError, match=r"a\.json is no report"):
+    with pytest.raises(FileFormatError, match=r"a\.json:? is no (report|JSON)"):
+        read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("changes", [{"where": [1]}, {"where": {}}, {"text": 5}, {"rows": "ab"}])
+def test_section_of_other_fields_is_refused(tmp_path, changes):
+    content = json.loads(to_json(report(OURS)))
+    content["operations"] |= changes
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(FileFormatError, match=r"a\.json is no report \(a section lacks"):
+        read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"case": 5},
+        {"figures": [1]},
+        {"figures": {"ms": "x"}},
+        {"figures": {"ms": True}},
+        {"figures": {"ms": 10**400}},
+        {"figures": {"ms": 1.0, "least ms": 1.0}},
+    ],
+)
+def test_row_of_other_fields_is_refused(tmp_path, changes):
+    content = json.loads(to_json(report(OURS)))
+    content["operations"]["rows"][0] |= changes
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    with pytest.raises(FileFormatError, match=r"a\.json is no report \(a row lacks"):
         read(tmp_path / "a.json")
 
 
