@@ -1,7 +1,8 @@
 """How good a generator's own pictures are: FID, KID, Inception score, precision, recall, PPL, EQ.
 
 Picture n is that of seed `recipe.seed` + n, as the originals number seeds: `sfe generate` shows it,
-but for the noise, which is fresh here.
+but for the noise, which is fresh here. Covariances are over N - 1, as pytorch-fid has them; those
+of stylegan2-ada-pytorch are over N.
 
 Source: stylegan2-ada-pytorch, metrics/metric_main.py; stylegan3, metrics/equivariance.py.
 """
@@ -27,7 +28,7 @@ from sfe_jax.evaluation.measuring import Measured, Setup, open_pictures
 from sfe_jax.evaluation.participants import split_folder
 from sfe_jax.evaluation.paths import measure_paths
 from sfe_jax.evaluation.programs import Program
-from sfe_jax.evaluation.seeds import number_batches, seeded
+from sfe_jax.evaluation.seeds import fresh_noise, number_batches, seeded
 from sfe_jax.evaluation.sets import Batch, PictureSet, batch_count
 from sfe_jax.metrics import inception_score as scores
 from sfe_jax.metrics import kid, precision_recall
@@ -61,14 +62,11 @@ def picture_labels(pictures: PictureSet, size: int, numbers: np.ndarray) -> np.n
 
 def _generate(module: Any, psi: float) -> Callable[..., Array]:
     """Codes z [N, Z], seeds [N] and labels [N, c], if there are any -> pictures [N, R, R, C]."""
-    noisy = getattr(module, "use_noise", False)
 
     def generate(variables: Variables, z: Array, seeds: Array, *labels: Array) -> Array:
         ws = apply(module, variables, z, *labels, psi=psi, method="map")
-        options: dict[str, Any] = {}
-        if noisy:  # It is fresh, as where published figures were measured.
-            options = {"noise_mode": "random", "rngs": {"noise": jax.random.key(seeds[0])}}
-        return apply(module, variables, ws, **options, method="synthesize")["image"]
+        noise = fresh_noise(module, seeds[0])
+        return apply(module, variables, ws, **noise, method="synthesize")["image"]
 
     return generate
 

@@ -129,8 +129,8 @@ def pixel_metrics(options: PairOptions) -> list[PairMetric]:
     plain, large = Resize(options.size), Resize(options.ms_ssim_size, "bicubic")
     return [
         PairMetric("L2", plain, lambda _, x, y: squared_error(x, y)),
-        PairMetric("MS-SSIM", large, lambda _, x, y: ms_ssim(x, y, data_range=2.0)),
-        PairMetric("SSIM", plain, lambda _, x, y: ssim(x, y, data_range=2.0)),
+        PairMetric("MS-SSIM", large, lambda _, x, y: ms_ssim(x, y)),
+        PairMetric("SSIM", plain, lambda _, x, y: ssim(x, y)),
     ]
 
 

@@ -37,7 +37,7 @@ class GenerationOptions:
 
     count: int = 50_000  # Pictures.
     psi: float = 1.0  # Truncation.
-    path_lengths: tuple[str, ...] = ("w_end",)  # Of "z_full", "z_end", "w_full", "w_end".
+    path_lengths: tuple[str, ...] = ("w_end_whole",)  # Kinds of PPL; see `evaluation.paths`.
     path_count: int = 10_000  # Pairs of codes for each of them; 0 for none.
     path_network: str = "lpips_vgg"  # Role of LPIPS, or "features".
     equivariance_count: int = 10_000  # Pictures for EQ-T, EQ-T_frac, EQ-R of StyleGAN3; 0 for none.

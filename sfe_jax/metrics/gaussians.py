@@ -52,7 +52,7 @@ class FeatureStatistics:
         return type(self)(count, mean, self.scatter + other.scatter + between)
 
     def gaussian(self) -> Gaussian:
-        """With the covariance over N - 1, as pytorch-fid has it.
+        """With the covariance over N - 1, as pytorch-fid has it; StyleGAN2-ADA has it over N.
 
         Raises:
             ShapeError: If there is one picture.
@@ -60,10 +60,6 @@ class FeatureStatistics:
         if self.count < 2:
             raise ShapeError("there is 1 picture; a covariance requires at least 2")
         return Gaussian(self.mean, self.scatter / (self.count - 1), int(self.count))
-
-    def population_gaussian(self) -> Gaussian:
-        """With the covariance over N, as StyleGAN2-ADA has it."""
-        return Gaussian(self.mean, self.scatter / self.count, int(self.count))
 
 
 def feature_statistics(features: np.ndarray | Array) -> FeatureStatistics:

@@ -1,5 +1,8 @@
 """Structural similarity, at one scale and at several.
 
+Both want black to be 0, since they compare means by their ratio: pictures in [-1, 1] are read as
+levels in [0, 1], which makes white the data range of the papers, 1.
+
 Source: SSIM (Wang et al., 2004), section III; MS-SSIM (Wang et al., 2003), section 3. Odd sizes are
 halved, and pictures averaged, as in piq 0.8, with which SFE's table was made.
 """
@@ -20,7 +23,7 @@ SIGMA = 1.5
 """Standard deviation of the window in pixels; SSIM, section III.C."""
 
 K1, K2 = 0.01, 0.03
-"""Stabilise dark and flat regions, as shares of the data range; SSIM, section III.C."""
+"""Stabilise dark and flat regions, as shares of white; SSIM, section III.C."""
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the scales from fine to coarse; MS-SSIM, section 3.2. They sum to 1.0001."""
@@ -33,18 +36,16 @@ def gaussian_window() -> np.ndarray:
     return (window / window.sum()).astype(np.float32)
 
 
-def similarity_and_structure(
-    images: Array, target: Array, *, data_range: float
-) -> tuple[Array, Array]:
+def similarity_and_structure(images: Array, target: Array) -> tuple[Array, Array]:
     """Means over all windows that lie within the picture, channel by channel.
 
+        x, y       = (images + 1) / 2, (target + 1) / 2
         structure  = (2 s_xy + c2) / (s_x^2 + s_y^2 + c2)
         similarity = (2 m_x m_y + c1) / (m_x^2 + m_y^2 + c1) * structure
 
     Args:
-        images: [N, H, W, C], at least 11 pixels a side.
+        images: [N, H, W, C] in [-1, 1], at least 11 pixels a side.
         target: Of the same shape.
-        data_range: White minus black: 2 for pictures in [-1, 1].
 
     Returns:
         Similarity and structure, each [N, C].
@@ -61,28 +62,28 @@ def similarity_and_structure(
             f"pictures are {images.shape[1]} x {images.shape[2]}; required are {WINDOW} pixels a "
             "side, the window of SSIM"
         )
-    c1, c2 = (K1 * data_range) ** 2, (K2 * data_range) ** 2
+    c1, c2 = K1**2, K2**2
 
-    # Moments.
-    x, y = images, target
+    # Moments, about mid-grey, where those of second order lose fewest digits.
+    x, y = images / 2, target / 2
     stacked = jnp.concatenate([x, y, x * x, y * y, x * y], axis=-1)
     moments = upfirdn2d(stacked, gaussian_window())
     mean_x, mean_y, xx, yy, xy = jnp.split(moments, 5, axis=-1)
-    means, product = mean_x**2 + mean_y**2, mean_x * mean_y
+    variances, covariance = xx + yy - mean_x**2 - mean_y**2, xy - mean_x * mean_y
 
     # Similarity.
-    structure = (2 * (xy - product) + c2) / (xx + yy - means + c2)
-    similarity = (2 * product + c1) / (means + c1) * structure
+    level_x, level_y = mean_x + 0.5, mean_y + 0.5
+    structure = (2 * covariance + c2) / (variances + c2)
+    similarity = (2 * level_x * level_y + c1) / (level_x**2 + level_y**2 + c1) * structure
     return jnp.mean(similarity, axis=(1, 2)), jnp.mean(structure, axis=(1, 2))
 
 
-def ssim(images: Array, target: Array, *, data_range: float) -> Array:
+def ssim(images: Array, target: Array) -> Array:
     """Structural similarity at one scale.
 
     Args:
-        images: [N, H, W, C], at least 11 pixels a side.
+        images: [N, H, W, C] in [-1, 1], at least 11 pixels a side.
         target: Of the same shape.
-        data_range: White minus black: 2 for pictures in [-1, 1].
 
     Returns:
         [N], the mean over channels; 1 for equal pictures.
@@ -92,14 +93,20 @@ def ssim(images: Array, target: Array, *, data_range: float) -> Array:
 
     Source: SSIM, section III.
     """
-    return jnp.mean(similarity_and_structure(images, target, data_range=data_range)[0], axis=1)
+    return jnp.mean(similarity_and_structure(images, target)[0], axis=1)
 
 
 def halve(images: Array) -> Array:
-    """Means of 2x2 cells; an odd side first repeats its first row or column."""
+    """Means of 2x2 cells of pictures [N, H, W, C].
+
+    Where a side is odd, the first row and the first column are repeated, both as in piq: an even
+    side beside it then loses its last line.
+    """
     height, width = images.shape[1:3]
-    padded = jnp.pad(images, ((0, 0), (height % 2, 0), (width % 2, 0), (0, 0)), mode="edge")
-    return adaptive_average_pool(padded, (padded.shape[1] // 2, padded.shape[2] // 2))
+    odd = max(height % 2, width % 2)
+    padded = jnp.pad(images, ((0, 0), (odd, 0), (odd, 0), (0, 0)), mode="edge")
+    rows, columns = (height + odd) // 2, (width + odd) // 2
+    return adaptive_average_pool(padded[:, : 2 * rows, : 2 * columns], (rows, columns))
 
 
 def count_scales(side: int) -> int:
@@ -110,13 +117,12 @@ def count_scales(side: int) -> int:
     return count
 
 
-def similarity_of_scales(images: Array, target: Array, *, data_range: float) -> tuple[Array, Array]:
+def similarity_of_scales(images: Array, target: Array) -> tuple[Array, Array]:
     """`similarity_and_structure` at every scale that fits, from fine to coarse.
 
     Args:
-        images: [N, H, W, C], at least 11 pixels a side.
+        images: [N, H, W, C] in [-1, 1], at least 11 pixels a side.
         target: Of the same shape.
-        data_range: White minus black: 2 for pictures in [-1, 1].
 
     Returns:
         Similarity and structure, each [N, S, C].
@@ -128,12 +134,12 @@ def similarity_of_scales(images: Array, target: Array, *, data_range: float) -> 
     for index in range(max(1, count_scales(min(images.shape[1:3])))):
         if index:
             images, target = halve(images), halve(target)
-        scales.append(similarity_and_structure(images, target, data_range=data_range))
+        scales.append(similarity_and_structure(images, target))
     similarity, structure = zip(*scales, strict=True)
     return jnp.stack(similarity, axis=1), jnp.stack(structure, axis=1)
 
 
-def ms_ssim(images: Array, target: Array, *, data_range: float) -> Array:
+def ms_ssim(images: Array, target: Array) -> Array:
     """Structural similarity at up to five scales.
 
         prod_{s < S} structure_s^w_s * similarity_S^w_S
@@ -143,9 +149,8 @@ def ms_ssim(images: Array, target: Array, *, data_range: float) -> Array:
     pixels there are three scales. Negative terms count as 0.
 
     Args:
-        images: [N, H, W, C], at least 11 pixels a side.
+        images: [N, H, W, C] in [-1, 1], at least 11 pixels a side.
         target: Of the same shape.
-        data_range: White minus black: 2 for pictures in [-1, 1].
 
     Returns:
         [N], the mean over channels; 1 for equal pictures.
@@ -155,42 +160,9 @@ def ms_ssim(images: Array, target: Array, *, data_range: float) -> Array:
 
     Source: MS-SSIM, equation 7; piq.multi_scale_ssim.
     """
-    similarity, structure = similarity_of_scales(images, target, data_range=data_range)
+    similarity, structure = similarity_of_scales(images, target)
     terms = jnp.concatenate([structure[:, :-1], similarity[:, -1:]], axis=1)
     weights = np.asarray(WEIGHTS[: terms.shape[1]])
     weights = jnp.asarray(weights * (sum(WEIGHTS) / weights.sum()), terms.dtype)
     powers = jnp.maximum(terms, 0) ** weights[None, :, None]
     return jnp.mean(jnp.prod(powers, axis=1), axis=1)
-
-
-def ms_ssim_of_batch(images: Array, target: Array, *, data_range: float) -> Array:
-    """The older MS-SSIM that SFE carries beside piq's, one number for all pictures.
-
-        prod_{s < S} mean(structure_s)^w_s * mean(similarity_S)^w_S
-
-    Means are over pictures and channels, before the product: the number depends on what is batched
-    together, and is not that of SFE's table. The original guesses the data range; here it is given.
-    Negative means count as 0.
-
-    Args:
-        images: [N, H, W, C], at least 161 pixels a side.
-        target: Of the same shape.
-        data_range: White minus black: 2 for pictures in [-1, 1].
-
-    Returns:
-        [], 1 for equal pictures.
-
-    Raises:
-        ShapeError: If the shapes differ or the pictures are too small for five scales.
-
-    Source: StyleFeatureEditor, its port of jorge-pessoa/pytorch-msssim.
-    """
-    scales = count_scales(min(images.shape[1:3]))
-    if scales < len(WEIGHTS):
-        raise ShapeError(
-            f"pictures are {images.shape[1]} x {images.shape[2]}, which gives {scales} scales; "
-            f"required are 161 pixels a side, for {len(WEIGHTS)}"
-        )
-    similarity, structure = similarity_of_scales(images, target, data_range=data_range)
-    means = jnp.mean(jnp.concatenate([structure[:, :-1], similarity[:, -1:]], axis=1), axis=(0, 2))
-    return jnp.prod(jnp.maximum(means, 0) ** jnp.asarray(WEIGHTS, means.dtype))

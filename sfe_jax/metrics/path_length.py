@@ -17,7 +17,7 @@ EPSILON = 1e-4
 """Length of a step, as a share of the way; arXiv:1812.04948, section 4.1."""
 
 SIZE = 256
-"""Pixels a side at which pictures are compared."""
+"""Pixels a side at which whole pictures are compared; smaller ones stay as they are."""
 
 ENOUGH = 5_000
 """Pairs; rosinality's version draws as many, published figures have 50,000."""
@@ -45,9 +45,17 @@ def crop_face(images: Array) -> Array:
     return images[:, 3 * cell : 7 * cell, 2 * cell : 6 * cell]
 
 
-def shrink(images: Array) -> Array:
-    """Averages whole blocks of pixels until a side [N, R, R, C] has fewer than 512."""
-    factor = max(1, images.shape[1] // SIZE)
+def block_side(resolution: int) -> int:
+    """Pixels a side of the blocks that are averaged in pictures of this side: 4 at 1024."""
+    return max(1, resolution // SIZE)
+
+
+def shrink(images: Array, *, factor: int) -> Array:
+    """Means of blocks of `factor` x `factor` pixels of [N, H, W, C].
+
+    Raises:
+        ShapeError: If blocks do not divide a side.
+    """
     n, height, width, channels = images.shape
     if height % factor or width % factor:
         raise ShapeError(
@@ -56,6 +64,24 @@ def shrink(images: Array) -> Array:
         )
     cells = images.reshape(n, height // factor, factor, width // factor, factor, channels)
     return jnp.mean(cells, axis=(2, 4))
+
+
+def view_whole(images: Array) -> Array:
+    """What is compared of pictures [N, R, R, C] by the later protocol, "ppl2": all, at 256 pixels.
+
+    Raises:
+        ShapeError: If R, from 512 on, is no multiple of R // 256.
+    """
+    return shrink(images, factor=block_side(images.shape[1]))
+
+
+def view_face(images: Array) -> Array:
+    """What is compared of aligned faces [N, R, R, C] by the first protocol: the middle, at 128.
+
+    Raises:
+        ShapeError: As `view_whole`.
+    """
+    return shrink(crop_face(images), factor=block_side(images.shape[1]))
 
 
 def step_lengths(
@@ -73,7 +99,7 @@ def step_lengths(
 
     Args:
         generate: Codes [N, ...] to pictures. Pure: noise must be the same in both calls.
-        distance: Of pictures, to [N]; LPIPS over VGG-16, after `shrink`, maybe after `crop_face`.
+        distance: Of pictures, to [N]; LPIPS over VGG-16 of `view_whole` or `view_face`.
         interpolate: `lerp` in W, `slerp` in Z.
         start: [N, ...].
         end: [N, ...].

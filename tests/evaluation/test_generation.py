@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import FileFormatError, OptionError, ShapeError
+from sfe_jax.evaluation import paths
 from sfe_jax.evaluation.equivariance import measure_equivariance
 from sfe_jax.evaluation.extraction import SetReading
 from sfe_jax.evaluation.generation import (
@@ -16,10 +17,12 @@ from sfe_jax.evaluation.generation import (
     real_reading,
 )
 from sfe_jax.evaluation.measuring import Setup
+from sfe_jax.evaluation.pair_metrics import PairMetric, Resize
 from sfe_jax.evaluation.paths import measure_paths, path_ends
 from sfe_jax.evaluation.recipe import EvaluationRecipe, GenerationOptions, PictureOptions
-from sfe_jax.evaluation.seeds import number_batches, seeded
+from sfe_jax.evaluation.seeds import fresh_noise, number_batches, seeded
 from sfe_jax.metrics.gaussians import feature_statistics
+from sfe_jax.metrics.path_length import EPSILON
 from sfe_jax.metrics.rows import PADDING
 from sfe_jax.metrics.statistics_files import write_statistics
 from sfe_jax.parallel.mesh import make_mesh
@@ -87,7 +90,7 @@ def test_generation_is_measured_and_logged(setup):
     evaluate_generation(setup)
     found = {each.result.metric: each.result for each in setup.log.found}
     names = ["Fréchet distance of features", "kernel distance of features", "precision", "recall"]
-    assert [*found] == [*names, "path length of features (w, end)"]
+    assert [*found] == [*names, "path length of features (w, end, whole)"]
     assert [result.count for result in found.values()] == [10, 10, 10, 10, 6]
     assert found[names[0]].target_count == 8
     assert len((setup.folder / "results.jsonl").read_text().splitlines()) == 5
@@ -165,9 +168,40 @@ def test_paths_end_or_are_met_anywhere():
     assert far.max() < 1
 
 
-def test_unknown_path_is_refused_with_the_known(setup):
-    with pytest.raises(OptionError, match="holds 'x_end'; required are some of z_full, z_end"):
-        measure_paths(setup, GENERATOR, "x_end")
+@pytest.mark.parametrize("kind", ["x_end", "w_end"])
+def test_path_whose_pictures_the_network_cannot_see_is_refused(setup, kind):
+    with pytest.raises(OptionError, match=f"'{kind}'; required for 'features' are .* w_end_whole,"):
+        measure_paths(setup, GENERATOR, kind)
+
+
+class Noise(Waves):
+    """A generator of noise, where it is drawn; stored noise gives waves."""
+
+    use_noise: bool = True
+
+    def synthesize(self, ws, noise_mode="const"):
+        if noise_mode == "const":
+            return super().synthesize(ws)
+        return {"image": jax.random.normal(self.make_rng("noise"), (len(ws), SIZE, SIZE, 3))}
+
+
+def test_noise_of_paths_is_drawn_and_is_that_of_both_ends(setup):
+    assert measure_paths(setup, Network(Noise(), {}), "w_end_whole").value == 0
+
+
+def test_noise_is_drawn_anew_for_every_batch():
+    keys = [fresh_noise(Noise(), jnp.uint32(seed))["rngs"]["noise"] for seed in (0, 4)]
+    assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize(("kind", "seen"), [("w_end_whole", 16), ("w_end", 8), ("z_full", 8)])
+def test_face_alone_is_seen_on_paths_of_the_first_protocol(setup, monkeypatch, kind, seen):
+    def side(_, images, target):
+        return jnp.full(len(images), EPSILON**2 * images.shape[1])
+
+    metric = PairMetric("LPIPS", Resize(0), side)
+    monkeypatch.setattr(paths, "perceptual_metric", lambda *_, **__: metric)
+    assert measure_paths(setup, GENERATOR, kind).value == pytest.approx(seen)
 
 
 # Movements.

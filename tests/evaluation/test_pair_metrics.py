@@ -58,6 +58,21 @@ def test_l2_is_taken_of_levels_that_pillow_resized():
     np.testing.assert_allclose(found["L2"].values, squares, rtol=1e-5)
 
 
+def test_flat_pictures_are_as_similar_as_their_levels_above_black():
+    first, second = (np.full((1, 32, 32, 3), level, np.uint8) for level in (200, 100))
+    found = compare(pixel_metrics(PairOptions(16, 16)), first, second, np.arange(1))
+    c1 = (0.01 * 255) ** 2
+    expected = (2 * 200 * 100 + c1) / (200**2 + 100**2 + c1)
+    means = [found[name].mean for name in ("SSIM", "MS-SSIM")]
+    assert means == pytest.approx([expected, expected], rel=1e-4)
+
+
+def test_pictures_are_resized_as_those_of_published_figures():
+    found = {each.name: str(each.prepare) for each in pixel_metrics(PairOptions())}
+    small, large = "256, Pillow's bilinear", "1024, Pillow's bicubic"
+    assert found == {"L2": small, "MS-SSIM": large, "SSIM": small}
+
+
 def test_equal_pictures_have_the_best_values():
     found = compare(pixel_metrics(PairOptions(size=0, ms_ssim_size=0)), second=FIRST)
     means = {name: rows.mean for name, rows in found.items()}

@@ -108,6 +108,8 @@ def test_results_lie_in_a_folder_of_the_recipes_name(evaluate, asked):
         ([CONFIG, "--config.weights=('nowhere',)"], "error: nowhere: no such file"),
         ([CONFIG, "more"], "error: unknown argument 'more'; options begin with --"),
         (["--config=nowhere.py"], "error: --config: "),
+        ([f"--config={ROOT}/README.md"], "error: --config: is no recipe, "),
+        ([f"--config={ROOT}/configs/faces64_gan.py"], "error: --config: faces64_gan is of another"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(evaluate, monkeypatch, options, error):

@@ -19,7 +19,7 @@ from convert_weights.name_maps import encoders, inception, stylegan2, stylegan3
 from sfe_jax.edits.operands import identity
 from sfe_jax.metrics import frechet
 from sfe_jax.metrics.gaussians import feature_statistics
-from sfe_jax.metrics.ms_ssim import ms_ssim_of_batch
+from sfe_jax.metrics.ms_ssim import WEIGHTS, similarity_of_scales
 from sfe_jax.ops.bias_act import bias_act
 from sfe_jax.ops.convolution import convolve, downsample_convolve, upsample_convolve
 from sfe_jax.ops.filtered_lrelu import filtered_lrelu
@@ -352,9 +352,11 @@ def frechet_distance(case: Case) -> Outputs:
 
 
 def ms_ssim_jorge_pessoa(case: Case) -> Outputs:
-    images, target = (to_nhwc(case.inputs[name]) for name in "ab")
-    run = jit(partial(ms_ssim_of_batch, data_range=1.0))
-    return {"msssim": np.asarray(run(images, target))}
+    """The port that SFE carries: means over pictures and channels come before the product."""
+    images, target = (2 * to_nhwc(case.inputs[name]) - 1 for name in "ab")
+    similarity, structure = map(np.asarray, jit(similarity_of_scales)(images, target))
+    terms = np.concatenate([structure[:, :-1], similarity[:, -1:]], axis=1).mean((0, 2))
+    return {"msssim": np.asarray(np.prod(terms ** np.asarray(WEIGHTS)))}
 
 
 # LPIPS.

@@ -19,12 +19,6 @@ def test_covariance_over_n_minus_1_is_that_of_numpy():
     np.testing.assert_allclose(ours.covariance, np.cov(FEATURES, rowvar=False), rtol=1e-12)
 
 
-def test_covariance_over_n_is_that_of_numpy():
-    ours = feature_statistics(FEATURES).population_gaussian()
-    expected = np.cov(FEATURES, rowvar=False, bias=True)
-    np.testing.assert_allclose(ours.covariance, expected, rtol=1e-12)
-
-
 def test_merging_in_any_order_gives_the_statistics_of_all():
     whole = feature_statistics(FEATURES)
     parts = [feature_statistics(part) for part in np.split(FEATURES, [1, 15])]

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from sfe_jax.metrics.path_length import (
     shrink,
     slerp,
     step_lengths,
+    view_face,
+    view_whole,
 )
 
 
@@ -82,18 +85,20 @@ def test_face_is_the_middle_of_the_picture():
     assert face[0, 0, 0].tolist() == [6, 4]
 
 
-@pytest.mark.parametrize(("side", "expected"), [(64, 64), (256, 256), (512, 256), (768, 256)])
-def test_large_pictures_are_averaged_to_256(side, expected):
-    images = np.broadcast_to(
-        np.arange(side, dtype=np.float32)[None, :, None, None], (1, side, 256, 1)
+def test_shrunk_pictures_are_means_of_blocks():
+    images = np.arange(24, dtype=np.float32).reshape(1, 4, 6, 1)
+    np.testing.assert_array_equal(
+        shrink(images, factor=2)[0, :, :, 0], [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]
     )
-    images = np.broadcast_to(images[:, :, :1], (1, side, side, 1))
-    shrunk = shrink(images)
-    factor = side // expected
-    assert shrunk.shape == (1, expected, expected, 1)
-    assert shrunk[0, 1, 0, 0] == factor + (factor - 1) / 2
+
+
+@pytest.mark.parametrize("side", [64, 256, 512, 1024])
+def test_face_is_shrunk_as_the_whole_picture_is(side):
+    images, seen = jax.ShapeDtypeStruct((1, side, side, 3), np.float32), min(side, 256)
+    shapes = [jax.eval_shape(view, images).shape for view in (view_whole, view_face)]
+    assert shapes == [(1, seen, seen, 3), (1, seen // 2, seen // 2, 3)]
 
 
 def test_side_that_blocks_do_not_divide_is_refused():
     with pytest.raises(ShapeError, match="513 x 513; required is a multiple of 2"):
-        shrink(np.zeros((1, 513, 513, 1), np.float32))
+        view_whole(np.zeros((1, 513, 513, 1), np.float32))

@@ -28,13 +28,15 @@ def terms(x, y, data_range):
 
 
 def halve(x):
-    """Means of 2x2 cells; an odd side repeats its first row or column."""
-    x = np.pad(x, ((x.shape[0] % 2, 0), (x.shape[1] % 2, 0)), mode="edge")
-    return x.reshape(x.shape[0] // 2, 2, x.shape[1] // 2, 2).mean((1, 3))
+    """Means of 2x2 cells; where a side is odd, both repeat their first line."""
+    if x.shape[0] % 2 or x.shape[1] % 2:
+        x = np.pad(x, ((1, 0), (1, 0)), mode="edge")
+    height, width = x.shape[0] // 2, x.shape[1] // 2
+    return x[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean((1, 3))
 
 
 def ms_ssim(images, target, *, data_range, scales):
-    """[N, H, W, C] twice -> [N]."""
+    """[N, H, W, C] in [0, data_range] twice -> [N]."""
     weights = WEIGHTS[:scales] * WEIGHTS.sum() / WEIGHTS[:scales].sum()
     result = np.zeros(len(images))
     for n in range(images.shape[0]):

@@ -41,7 +41,7 @@ def compare(
     """
     return Comparison(
         l2=squared_error(images, target),
-        ms_ssim=ms_ssim(images, target, data_range=2.0),
+        ms_ssim=ms_ssim(images, target),
         feature_distance=perceptual_distance(reading["maps"], target_reading["maps"]),
         identity=identity_similarity(reading["embedding"], target_reading["embedding"]),
     )

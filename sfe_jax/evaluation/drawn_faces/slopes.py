@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.console import progress
+from sfe_jax.core.precision import product_precision
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.edits.fitting.least_change import Slopes
@@ -61,7 +62,8 @@ def measure_slopes(
         scores = jax.vmap(jax.jacrev(read), (0, None, None))(ws, weights, variables)
         pulls = jax.vmap(pull, (0, 0, None))(ws, jax.random.split(key, len(ws)), weights)
         pulls = pulls.reshape(-1, ws.shape[1] * ws.shape[2])
-        return jnp.mean(scores, axis=0), pulls.T @ pulls / len(pulls)
+        squares = jnp.matmul(pulls.T, pulls, precision=product_precision(pulls.dtype))
+        return jnp.mean(scores, axis=0), squares / len(pulls)
 
     starts = range(0, len(ws) - batch_size + 1, batch_size)
     scores, pictures = 0.0, 0.0
