@@ -14,6 +14,7 @@ from sfe_jax.core.errors import WeightsError
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.evaluation.digests import digest_arrays
+from sfe_jax.ops.resize import adaptive_average_pool
 from sfe_jax.perceptual.face_features import FaceFeatures
 from sfe_jax.perceptual.inception import RESIZE_FILTER, FidInception, resize_for_fid
 from sfe_jax.pipelines.bundle import Bundle
@@ -62,7 +63,8 @@ def _read_inception(module: FidInception) -> Callable[[Variables, Array], Mappin
 def _read_faces(module: FaceFeatures) -> Callable[[Variables, Array], Mapping[str, Array]]:
     def read(variables: Variables, images: Array) -> Mapping[str, Array]:
         """Means over positions of the last map, as FID takes those of Inception."""
-        return {"features": jnp.mean(apply(module, variables, images)["maps"][-1], axis=(1, 2))}
+        maps = apply(module, variables, adaptive_average_pool(images, module.input_size))["maps"]
+        return {"features": jnp.mean(maps[-1], axis=(1, 2))}
 
     return read
 
@@ -83,7 +85,8 @@ def feature_network(bundle: Bundle, role: str) -> FeatureNetwork:
         resize = f"{module.input_size}, {RESIZE_FILTER}"
         names, read = INCEPTION_NAMES, _read_inception(module)
     elif isinstance(module, FaceFeatures):
-        resize, names, read = "none", STAND_IN_NAMES, _read_faces(module)
+        resize = f"{module.input_size}, area"
+        names, read = STAND_IN_NAMES, _read_faces(module)
     else:
         raise WeightsError(
             f"{bundle.path}: {role!r} is a {type(module).__name__}, whose features are not for "

@@ -29,6 +29,16 @@ def test_stand_in_gives_means_of_its_last_map_under_another_name():
     assert "FID" not in ready.names.frechet
 
 
+def test_stand_in_reads_larger_pictures_as_means_of_their_pixels():
+    faces = network(FaceFeatures(("smile",), channels=(4, 6)))
+    ready = feature_network(Bundle({"features": faces}), "features")
+    small = jnp.asarray(IMAGES[:, :8, :8])
+    large = jnp.repeat(jnp.repeat(small, 2, axis=1), 2, axis=2)
+    own, read = (jit(ready.read)(ready.variables, images) for images in (small, large))
+    np.testing.assert_allclose(read["features"], own["features"], rtol=1e-5)
+    assert ready.resize == "8, area"
+
+
 def test_inception_reads_pictures_as_pytorch_fid_resizes_them():
     inception = network(FidInception(narrowing=16, input_size=75))
     ready = feature_network(Bundle({"fid_inception": inception}), "fid_inception")
