@@ -2,6 +2,7 @@
 
     python train.py --config=configs/faces64_gan.py --workdir=runs/faces64_gan
     python train.py --config=configs/ffhq1024_gan.py --config.batch_size=256
+    python train.py --config=configs/ffhq1024_psp.py --export=psp.safetensors --export_step=best
 
 Every field of a recipe can be set on the command line. A run goes on from the newest checkpoint in
 its folder; SIGTERM and Ctrl-C save one first. On several hosts, start the same command on each.
@@ -21,7 +22,10 @@ from sfe_jax.core.errors import SfeError
 CONFIG = config_flags.DEFINE_config_file("config", help_string="The recipe, configs/NAME.py.")
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run; made if it does not exist.")
 EXPORT = flags.DEFINE_string(
-    "export", None, "Writes the networks of the run's newest checkpoint to this bundle instead."
+    "export", None, "Writes the networks of a checkpoint of the run to this bundle instead."
+)
+EXPORT_STEP = flags.DEFINE_string(
+    "export_step", "newest", "Which checkpoint: newest, best by the recipe's `best`, or a step."
 )
 DRY_RUN = flags.DEFINE_bool("dry_run", False, "Prints the resolved recipe and its networks.")
 
@@ -40,12 +44,15 @@ def main(arguments: list[str]) -> None:
         if EXPORT.value:
             from sfe_jax.training.export import export
 
-            step = export(CONFIG.value, workdir, pathlib.Path(EXPORT.value))
+            out = pathlib.Path(EXPORT.value)
+            step = export(CONFIG.value, workdir, out, step=EXPORT_STEP.value)
             print(f"{EXPORT.value}: networks after step {step} of {workdir}")
             return
         train(CONFIG.value, workdir)
     except SfeError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:  # A full disk, met by the log or by pictures.
+        sys.exit(f"error: {error.filename or 'a file of the run'}: {error.strerror or error}")
     except KeyboardInterrupt:
         sys.exit("error: stopped at once; start again to go on from the newest checkpoint")
 

@@ -7,8 +7,8 @@ CelebA-HQ: LPIPS 0.199, L2 0.047, FID 28.97, MS-SSIM 0.625.
 
 The original's options are published for cars; those of faces are its defaults: identity 0.1,
 where the command for cars has 0.5. The first row's offset comes after 20,000 steps of 8, each
-further one 2,000 later; 200,000 steps. The encoder begins with the body of ArcFace. Everything is
-float32, as published.
+further one 2,000 later; 200,000 steps. The encoder begins with the body of ArcFace. Pictures are
+shrunk as in `ffhq1024_psp`. Everything is float32, as published.
 
 Source: e4e (arXiv:2102.02766), section 5; encoder4editing README and options/train_options.py.
 """
@@ -30,7 +30,9 @@ def get_config() -> Recipe:
         ),
         weights=("weights/judges.safetensors", "weights/ffhq1024.safetensors"),
         data=DataOptions(source="data/ffhq256.zip", resolution=256, mirror=True),
-        evaluation_data=DataOptions(source="data/celeba_hq_test", resolution=256),
+        evaluation_data=DataOptions(
+            source="data/celeba_hq_test", resolution=256, resize_filter="box"
+        ),
         batch_size=8,
         schedule=Schedule(
             total=1_600_000,  # 200,000 steps.

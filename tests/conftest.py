@@ -1,4 +1,4 @@
-"""Strict settings for every test: eight fake CPU devices, no silent promotion, exact matmuls."""
+"""Strict settings for every test: eight fake CPU devices, no silent promotion."""
 
 import os
 import pathlib
@@ -15,7 +15,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
-jax.config.update("jax_default_matmul_precision", "highest")
 jax.config.update("jax_compilation_cache_dir", str(ROOT / ".cache" / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 

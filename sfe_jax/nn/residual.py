@@ -1,7 +1,8 @@
 """Residual units of the face encoders: iResNet, IR and IR-SE, and the fuser of features.
 
 All of them are one branch (norm, conv, [norm], PReLU, conv, norm, [squeeze and excitation]) and a
-shortcut, without an activation after the sum. Batch normalisation has eps 1e-5 and momentum 0.9.
+shortcut, without an activation after the sum. Batch normalisation has eps 1e-5 and momentum 0.9;
+kernels and biases begin as PyTorch's layers do by default, as those of the original encoders.
 
 Source: ArcFace (arXiv:1801.07698), section 3.1; encoder4editing models/encoders/helpers.py.
 """
@@ -9,6 +10,7 @@ Source: ArcFace (arXiv:1801.07698), section 3.1; encoder4editing models/encoders
 from functools import partial
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
 from sfe_jax.core.precision import product_precision
@@ -17,6 +19,17 @@ from sfe_jax.ops.convolution import convolve
 
 BatchNorm = partial(nn.BatchNorm, momentum=0.9, epsilon=1e-5)
 """Batch normalisation with the statistics that the original weights assume."""
+
+
+def pytorch_uniform(fan_in: int) -> nn.initializers.Initializer:
+    """Uniform draws between -1 / sqrt(fan_in) and 1 / sqrt(fan_in), of kernels and of biases.
+
+    Args:
+        fan_in: Numbers that an output is summed of.
+
+    Source: PyTorch, torch/nn/modules/conv.py and linear.py (reset_parameters).
+    """
+    return partial(jax.random.uniform, minval=-(fan_in**-0.5), maxval=fan_in**-0.5)
 
 
 class Conv(nn.Module):
@@ -34,10 +47,11 @@ class Conv(nn.Module):
     def __call__(self, x: Array) -> Array:
         """Applies the layer to x [N, H, W, I]."""
         shape = (self.kernel_size, self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.he_uniform(), shape)
+        start = pytorch_uniform(self.kernel_size**2 * x.shape[-1])
+        kernel = self.param("kernel", start, shape)
         y = convolve(x, kernel.astype(x.dtype), stride=self.stride, pack=False)
         if self.use_bias:
-            bias = self.param("bias", nn.initializers.zeros, (self.features,))
+            bias = self.param("bias", start, (self.features,))
             y = y + bias.astype(x.dtype)[None, None, None, :]
         return y
 
@@ -50,8 +64,15 @@ class Dense(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Applies the layer to x [..., I]."""
-        precision = product_precision(x.dtype)
-        return nn.Dense(self.features, dtype=x.dtype, precision=precision, name="linear")(x)
+        start = pytorch_uniform(x.shape[-1])
+        return nn.Dense(
+            self.features,
+            dtype=x.dtype,
+            precision=product_precision(x.dtype),
+            kernel_init=start,
+            bias_init=start,
+            name="linear",
+        )(x)
 
 
 class PReLU(nn.Module):

@@ -18,6 +18,9 @@ from sfe_jax.parallel.mesh import MODEL
 WIDE = 256
 """Output channels from which on a kernel is divided; below, parts are too small to be worth it."""
 
+WHOLE_LANES = 128
+"""Only widths of which this is a divisor are divided: the lanes of a TPU's vectors."""
+
 Layout = PartitionSpec | Callable[[tuple[int, ...]], PartitionSpec]
 """How an array is divided, or a function of its shape that says it."""
 
@@ -26,8 +29,11 @@ Rules = Sequence[tuple[str, Layout]]
 
 
 def output_channels(shape: tuple[int, ...]) -> PartitionSpec:
-    """Divides the last axis, the output channels of HWIO and [in, out] kernels, if it is `WIDE`."""
-    if not shape or shape[-1] < WIDE:
+    """Divides the last axis, the output channels of HWIO and [in, out] kernels, if it is `WIDE`.
+
+    Widths such as StyleGAN3's 323 and 645, which no number of devices divides, stay whole.
+    """
+    if not shape or shape[-1] < WIDE or shape[-1] % WHOLE_LANES:
         return PartitionSpec()
     return PartitionSpec(*[None] * (len(shape) - 1), MODEL)
 

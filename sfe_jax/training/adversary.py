@@ -30,8 +30,8 @@ class AdversaryOptions:
     start: int = 360_000  # Images seen before it plays: 45,000 steps of 8. -1 for never.
     weight: float = 0.01  # Of its opinion in the encoder's loss.
     learning_rate: float = 1e-4  # Of Adam.
-    r1_gamma: float = 10.0
-    r1_interval: int = 16  # Steps.
+    r1_gamma: float = 10.0  # Weight of R1; half of it multiplies the penalty.
+    r1_interval: int = 16  # Steps from one with R1 to the next; 0 for none.
 
 
 @dataclass(frozen=True)
@@ -75,53 +75,45 @@ class Adversary:
         value = generator_loss(logits)
         return self.options.weight * value, {"loss/adversarial": value}
 
+    def _loss(self, params: Any, real: Array, fake: Array) -> tuple[Array, Scalars]:
+        """What the discriminator learns by: half the sum of both kinds' losses."""
+        logits = [apply(self.module, {"params": params}, images) for images in (real, fake)]
+        value = discriminator_loss(*logits) / 2
+        names = ("logits/real", "logits/fake")
+        means = {name: jnp.mean(x) for name, x in zip(names, logits, strict=True)}
+        return value, {"loss/discriminator": value, **means}
+
+    def _penalty(self, params: Any, real: Array) -> tuple[Array, Scalars]:
+        """R1, weighted for the steps that go without it."""
+        judge = partial(apply, self.module, {"params": params})
+        penalty = jnp.mean(r1_penalty(judge, real)[0])
+        weight = self.options.r1_gamma / 2 * self.options.r1_interval
+        return weight * penalty, {"loss/r1": penalty}
+
     def phases(self, fakes: Fakes) -> tuple[Phase, ...]:
-        """Discriminator and its R1."""
+        """The discriminator; in every `r1_interval`-th step with R1, as one loss and one step."""
 
         def train(
-            state: TrainState, frozen: Frozen, batch: Batch, key: Array
+            state: TrainState, frozen: Frozen, batch: Batch, key: Array, *, regularized: bool
         ) -> tuple[TrainState, Scalars]:
-            images = fakes(state, frozen, batch, key)
-
             def loss(params: Any, carry: None, part: Batch, key: Array):
                 del key
-                logits = [
-                    apply(self.module, {"params": params}, part[name]) for name in ("real", "fake")
-                ]
-                value = discriminator_loss(*logits) / 2
-                scalars = {
-                    "loss/discriminator": value,
-                    "logits/real": jnp.mean(logits[0]),
-                    "logits/fake": jnp.mean(logits[1]),
-                }
+                value, scalars = self._loss(params, part["real"], part["fake"])
+                if regularized:
+                    penalty, more = self._penalty(params, part["real"])
+                    value, scalars = value + penalty, {**scalars, **more}
                 return value, (carry, scalars)
 
-            pictures = {"real": as_float(batch["image"]), "fake": images}
+            pictures = {"real": as_float(batch["image"]), "fake": fakes(state, frozen, batch, key)}
             state, _, scalars = self.trainer.update(state, loss, None, pictures, key)
             return state, scalars
 
-        def regularize(
-            state: TrainState, frozen: Frozen, batch: Batch, key: Array
-        ) -> tuple[TrainState, Scalars]:
-            del frozen
-
-            def loss(params: Any, carry: None, part: Batch, key: Array):
-                del key
-                judge = {"params": params}
-                penalty, _ = r1_penalty(
-                    lambda images: apply(self.module, judge, images), as_float(part["image"])
-                )
-                value = jnp.mean(penalty) * (self.options.r1_gamma / 2 * self.options.r1_interval)
-                return value, (carry, {"loss/r1": jnp.mean(penalty)})
-
-            state, _, scalars = self.trainer.update(state, loss, None, batch, key)
-            return state, scalars
-
-        start = self.options.start
-        return (
-            Phase("discriminator", train, start=start),
-            Phase("r1", regularize, self.options.r1_interval, start=start),
-        )
+        name, start, interval = "discriminator", self.options.start, self.options.r1_interval
+        plain = Phase(name, partial(train, regularized=False), start=start, yields=interval)
+        if not interval:
+            return (plain,)
+        with_r1 = partial(train, regularized=True)
+        return plain, Phase(f"{name}_with_r1", with_r1, interval, start)
 
 
 class Train(Protocol):

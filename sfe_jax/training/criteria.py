@@ -40,6 +40,13 @@ class CriteriaOptions:
     identity_network: Literal["arcface", "moco", "features"] = "arcface"
 
 
+def resize_for(role: str, images: Array) -> Array:
+    """Pictures at the size that a network of identity reads: 256 for ArcFace."""
+    if role == "arcface" and images.shape[1] != 256:
+        return resize_bilinear(images, 256)
+    return images
+
+
 @dataclass(frozen=True)
 class Criteria:
     """The weighted terms, as a function of pictures and targets."""
@@ -98,10 +105,10 @@ class Criteria:
         if options.identity:
             found, wanted = (self._embedding(frozen, x) for x in (images, target))
             add("identity", options.identity, identity_loss(found, wanted))
-        if options.l2_crop or options.perceptual_crop:
-            face, wanted = crop_face(images), crop_face(target)
-            add("l2_crop", options.l2_crop, l2_loss(face, wanted))
-            distance = self._perceptual(frozen, face, wanted)
+        if options.l2_crop:
+            add("l2_crop", options.l2_crop, l2_loss(crop_face(images), crop_face(target)))
+        if options.perceptual_crop:
+            distance = self._perceptual(frozen, crop_face(images), crop_face(target))
             add("perceptual_crop", options.perceptual_crop, distance)
         return total, scalars
 
@@ -109,13 +116,6 @@ class Criteria:
         """The weighted sum as "loss", and its terms: what evaluation reports."""
         value, scalars = self(frozen, images, target)
         return {"loss": value, **scalars}
-
-
-def resize_for(role: str, images: Array) -> Array:
-    """Pictures at the size that a network of identity reads: 256 for ArcFace."""
-    if role == "arcface" and images.shape[1] != 256:
-        return resize_bilinear(images, 256)
-    return images
 
 
 def build_criteria(options: CriteriaOptions, setting: Setting) -> tuple[Criteria, Frozen]:

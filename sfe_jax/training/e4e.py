@@ -41,7 +41,10 @@ from sfe_jax.training.recipe import Setting
 
 @dataclass
 class E4eOptions(EncoderOptions):
-    """Options of e4e beside those of every encoder. Durations are in images."""
+    """Options of e4e beside those of every encoder. Durations are in images.
+
+    Rows get their offsets one after the other, whatever the encoder begins with.
+    """
 
     criteria: CriteriaOptions = field(
         default_factory=lambda: CriteriaOptions(perceptual_network="lpips_alex", identity=0.5)
@@ -62,7 +65,7 @@ class E4eOptions(EncoderOptions):
         frozen = {**frozen, "generator": generator.variables}
         module: Any = generator.module.clone(precision=setting.precision)
         encoder = E4eEncoder(**self.sizes(module))
-        initial = setting.initial(self.initial_body)
+        initial = self.beginning(setting, E4e.role)
         return E4e(module, encoder, self, criteria, frozen, initial, setting.batch_size)
 
 
@@ -104,7 +107,7 @@ class E4e(Psp):
         return jnp.clip(jnp.where(beyond < 0, 0, stage), 0, self.generator.num_ws - 1)
 
     def init(self, key: Array, given: Frozen) -> TrainState:
-        """Random encoder and latent discriminator, empty pools."""
+        """The encoder as it begins, a random latent discriminator, empty pools."""
         encoder_key, judge_key = jax.random.split(key)
         state = super().init(encoder_key, given)
         w_dim = self.generator.w_dim
@@ -146,7 +149,7 @@ class E4e(Psp):
         keys = jax.random.split(key, 4)
         images = as_float(batch["image"])
         stage = self.stage(state.step)
-        ws, _ = self._encode(state.networks[self.role], images, stage=stage)
+        ws, _ = self._encode_batch(state.networks[self.role], images, stage=stage)
         fake = pick_rows(keys[0], ws, stage=stage)
         real = self._real_codes(frozen, images.shape[0], keys[1])
         pools: dict[str, LatentPool] = dict(state.extra)

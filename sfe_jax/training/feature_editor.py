@@ -24,7 +24,14 @@ from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.models.feature_editor import FeatureFuser, linear_start
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs
-from sfe_jax.pipelines.methods import Inversion, SfeMethod, edited_styles, join_styles, layer_styles
+from sfe_jax.pipelines.methods import (
+    Inversion,
+    InverterMethod,
+    SfeMethod,
+    edited_styles,
+    join_styles,
+    layer_styles,
+)
 from sfe_jax.training.adversary import (
     Adversary,
     AdversaryOptions,
@@ -48,6 +55,7 @@ from sfe_jax.training.method import (
     decaying_ranger,
 )
 from sfe_jax.training.recipe import Setting
+from sfe_jax.training.transfer import take_over
 
 
 @dataclass
@@ -55,6 +63,7 @@ class FeatureEditorOptions:
     """Size of the Feature Editor and how it is trained."""
 
     num_units: int = 5  # Residual units.
+    initial: bool = False  # Whether it begins as the Feature Editor in the weights.
     linear_start: bool = False  # Begin as feature minus difference; not in the paper.
     learning_rate: float = 1e-4  # Of Ranger.
     decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
@@ -83,6 +92,7 @@ class FeatureEditorOptions:
             build_edit_table(self.edits, setting, generator, weights=self.edit_weights),
             criteria,
             {**frozen, **{role: network.variables for role, network in networks.items()}},
+            setting.initial("feature_editor" if self.initial else ""),
             build_adversary(self.adversary, setting),
             setting.batch_size,
         )
@@ -107,6 +117,7 @@ class FeatureEditorTraining:
     edits: EditTable
     criteria: Criteria
     frozen: Frozen
+    initial: Frozen  # What the Feature Editor begins with, by role.
     adversary: Adversary | None
     batch_size: int  # Pictures of a step, over all devices.
 
@@ -127,24 +138,24 @@ class FeatureEditorTraining:
 
     @property
     def given(self) -> Frozen:
-        """What the adversary begins with."""
-        return given_with(self.adversary)
+        """What Feature Editor and adversary begin with."""
+        return {**self.initial, **given_with(self.adversary)}
 
     def init(self, key: Array, given: Frozen) -> TrainState:
-        """A random Feature Editor, or one that begins as feature minus difference."""
+        """Feature Editor and adversary as they begin."""
+        variables = self._initial_editor(key, given)
+        return state_with(self.adversary, self._trainer.begin(variables), given)
+
+    def _initial_editor(self, key: Array, given: Frozen) -> Variables:
+        """Random weights, those of feature minus difference, or those that are given."""
         inputs = [jnp.zeros(x.shape, x.dtype) for x in example_inputs(self._editor)]
         variables = self._editor.init(key, *inputs)
+        if self.options.initial:
+            return take_over(variables, given["feature_editor"], role="feature_editor")
         if self.options.linear_start:
             params = linear_start(variables["params"], first=1.0, second=-1.0)
             variables = {**variables, "params": params}
-        state = TrainState(
-            step=jnp.zeros((), jnp.int32),
-            networks={"feature_editor": variables},
-            optimizers={"feature_editor": self._trainer.init(variables["params"])},
-            averages={},
-            extra={},
-        )
-        return state_with(self.adversary, state, given)
+        return variables
 
     def pairs(self, frozen: Frozen, inversion: Inversion, key: Array) -> Pairs:
         """Pictures by e4e, their edits, and how the Inverter sees them.
@@ -167,15 +178,27 @@ class FeatureEditorTraining:
         before, after = jnp.split(lower.feature, 2)
 
         # The same edit of the Inverter's codes.
-        found = super(SfeMethod, method).invert(frozen, images)
+        found = InverterMethod(generator, method.inverter).invert(frozen, images)
         edited = edited_styles(generator, weights, found.ws, operands, strength)
         return Pairs(found, edited, before - after, images, target)
 
     def _make(
-        self, variables: Variables, frozen: Frozen, inversion: Inversion, pairs: Pairs
-    ) -> tuple[Array, Variables]:
-        """Inversions of real pictures, then edits of e4e's, [2N, R, R, 3]; moved statistics."""
+        self, variables: Variables, frozen: Frozen, images: Array, key: Array
+    ) -> tuple[Array, Pairs, Variables]:
+        """What the Feature Editor makes of real pictures, normalised by the batch.
+
+        Args:
+            variables: Of the Feature Editor.
+            frozen: Generator, Inverter and e4e.
+            images: [N, R, R, 3] in [-1, 1].
+            key: Of edits and strengths.
+
+        Returns:
+            Inversions, then edits of e4e's pictures, [2N, R, R, 3]; the pairs; moved statistics.
+        """
         method, weights = self.method, frozen["generator"]
+        inversion = method.invert(frozen, images)
+        pairs = self.pairs(frozen, inversion, key)
 
         # Features.
         fused = jnp.concatenate([inversion.feature, pairs.inversion.feature])
@@ -188,7 +211,7 @@ class FeatureEditorTraining:
         styles = layer_styles(method.generator, weights, inversion.ws)
         styles = join_styles(styles, pairs.styles)
         lower = method.lower(weights, styles)
-        return method.upper(weights, styles, lower, feature), moved["batch_stats"]
+        return method.upper(weights, styles, lower, feature), pairs, moved["batch_stats"]
 
     def train(
         self, state: TrainState, frozen: Frozen, batch: Batch, key: Array, *, judged: bool
@@ -198,10 +221,8 @@ class FeatureEditorTraining:
 
         def loss(params: Any, stats: Any, part: Batch, key: Array):
             images = as_float(part["image"])
-            inversion = self.method.invert(frozen, images)
-            pairs = self.pairs(frozen, inversion, key)
             moving = {**variables, "params": params, "batch_stats": stats}
-            made, stats = self._make(moving, frozen, inversion, pairs)
+            made, pairs, stats = self._make(moving, frozen, images, key)
             target = jnp.concatenate([images, pairs.target])
             value, scalars = self.criteria(frozen, made, target)
             inverted, edited = jnp.split(made, 2)
@@ -220,9 +241,10 @@ class FeatureEditorTraining:
         return {**frozen, "feature_editor": state.networks["feature_editor"]}
 
     def _fakes(self, state: TrainState, frozen: Frozen, batch: Batch, key: Array) -> Array:
-        """Inversions of real pictures."""
-        del key
-        return self._reconstruct(state, frozen, as_float(batch["image"]))
+        """Inversions of real pictures, normalised by the batch as in the Feature Editor's step."""
+        variables, images = state.networks["feature_editor"], as_float(batch["image"])
+        made, _, _ = self._make(variables, frozen, images, key)
+        return jnp.split(made, 2)[0]
 
     def _reconstruct(self, state: TrainState, frozen: Frozen, images: Array) -> Array:
         """Pictures as users will get them."""

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from sfe_jax.core.errors import OptionError
+from sfe_jax.core.precision import product_precision
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array
 from sfe_jax.data.faces import ATTRIBUTES
@@ -69,7 +70,8 @@ def identity_contrast(embeddings: Array, *, temperature: float) -> tuple[Array, 
     Source: SimCLR (arXiv:2002.05709), equation 1.
     """
     count = embeddings.shape[0]
-    logits = embeddings @ embeddings.T / temperature
+    precision = product_precision(embeddings.dtype)
+    logits = jnp.matmul(embeddings, embeddings.T, precision=precision) / temperature
     logits = jnp.where(jnp.eye(count, dtype=bool), -jnp.inf, logits)
     partner = jnp.arange(count) ^ 1
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, partner)
@@ -109,13 +111,8 @@ class Features:
         del given
         size, channels = self.network.input_size, self.network.image_channels
         variables = self.network.init(key, jnp.zeros((1, size, size, channels)))
-        return TrainState(
-            step=jnp.zeros((), jnp.int32),
-            networks={"features": variables},
-            optimizers={"features": self._trainer.init(variables["params"])},
-            averages={"features": jax.tree.map(jnp.copy, variables)},
-            extra={},
-        )
+        average = jax.tree.map(jnp.copy, variables)
+        return self._trainer.begin(variables)._replace(averages={"features": average})
 
     def _losses(self, variables: Any, batch: Batch) -> tuple[Array, Scalars]:
         reading = apply(self.network, variables, as_float(batch["image"]))

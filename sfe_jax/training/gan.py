@@ -49,13 +49,22 @@ from sfe_jax.parallel.mesh import spread, whole_shares
 from sfe_jax.pipelines.bundle import Bundle, Network, example_inputs, load_bundle
 from sfe_jax.training.alias_free import AliasFreeOptions
 from sfe_jax.training.gan_optimizers import first_layers, freeze, lazy_adam
-from sfe_jax.training.method import Batch, Frozen, Phase, Scalars, Trainer, TrainState, as_float
+from sfe_jax.training.method import (
+    Batch,
+    Frozen,
+    Phase,
+    Scalars,
+    Trainer,
+    TrainState,
+    as_float,
+    grid_shape,
+)
 from sfe_jax.training.recipe import Setting
 from sfe_jax.training.tracking import synthesize_tracking
 from sfe_jax.training.transfer import transfer
 
-SHOWN = (6, 8)
-"""Rows and columns of the sample grid."""
+TRANSFER_ADA_IMAGES = 100_000.0
+"""Images in which p can rise from 0 to 1 after a transfer, at most."""
 
 
 @dataclass
@@ -71,7 +80,8 @@ class GanOptions:
     alias_free: AliasFreeOptions | None = None  # StyleGAN3's generator; None for StyleGAN2's.
     group_size: int = 4  # Of the minibatch statistic.
     conv_clamp: float | None = None  # Bound of every layer's outputs; 256 with bfloat16.
-    # Bundle to transfer from, without blur and ramp, as the originals do; "" for random weights.
+    # Bundle to transfer from, without blur and ramp, and with an augmentation that adapts faster,
+    # as the originals do; "" for random weights.
     initial: str = ""
     generator_learning_rate: float = 0.002
     discriminator_learning_rate: float = 0.002
@@ -112,7 +122,8 @@ class GanOptions:
         generator = self._generator(setting.resolution, **shared)
         if not self.initial:
             return Gan(generator, discriminator, setting.batch_size, self)
-        options = replace(self, blur_sigma=0.0, ema_ramp_up=None)
+        ada_images = min(self.ada_images, TRANSFER_ADA_IMAGES)
+        options = replace(self, blur_sigma=0.0, ema_ramp_up=None, ada_images=ada_images)
         return Gan(generator, discriminator, setting.batch_size, options, load_bundle(self.initial))
 
     def _channels(self, resolution: int) -> tuple[int, ...]:
@@ -427,22 +438,22 @@ class Gan:
     # Results.
 
     def show(self, state: TrainState, frozen: Frozen, examples: Batch) -> dict[str, Array]:
-        """Pictures of fixed codes by the averaged generator, and the real examples."""
+        """Pictures of fixed codes by the averaged generator."""
         del frozen
-        rows, columns = SHOWN
-        key, count = jax.random.key(0), rows * columns  # Fixed, so that grids can be compared.
-        z = jax.random.normal(key, (count, self.generator.z_dim))
+        shape = grid_shape(self.generator.resolution)
+        key = jax.random.key(0)  # Fixed, so that grids can be compared.
+        z = jax.random.normal(key, (*shape, self.generator.z_dim))
         c = self._true_labels(examples)
-        c = None if c is None else jnp.resize(c, (count, self.generator.c_dim))
+        c = None if c is None else jnp.resize(c, (*shape, self.generator.c_dim))
         variables = state.averages["generator"]
-        ws = apply(self.generator, variables, z, c, method="map")
-        fakes = apply(self.generator, variables, ws, method="synthesize")["image"]
-        real = as_float(examples["image"])
-        real = real[: min(len(real) // columns, rows) * columns]
-        return {
-            "fakes": fakes.reshape(rows, columns, *fakes.shape[1:]),
-            "real": real.reshape(-1, columns, *real.shape[1:]),
-        }
+
+        def row(operands: tuple[Array, Array | None]) -> Array:
+            z, c = operands
+            ws = apply(self.generator, variables, spread(z), c, method="map")
+            return apply(self.generator, variables, ws, method="synthesize")["image"]
+
+        # Row by row: at once they would take several times the memory of a step.
+        return {"fakes": jax.lax.map(row, (z, c))}
 
     def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
         """How the averaged generator's pictures fare with the discriminator."""

@@ -48,6 +48,7 @@ from sfe_jax.training.method import (
     decaying_ranger,
 )
 from sfe_jax.training.recipe import Setting
+from sfe_jax.training.transfer import take_over
 
 
 @dataclass
@@ -60,6 +61,7 @@ class InverterOptions:
     strides: tuple[int, ...] = (2, 2, 1, 2)  # Of each stage's first unit.
     num_units: int = 5  # Residual units of the fuser.
     initial_body: Literal["", "iresnet"] = "iresnet"  # The backbone begins with it; "" for random.
+    initial: bool = False  # Whether it begins as the Inverter in the weights instead.
     linear_start: bool = False  # The fuser begins as the sum; not in the paper.
     learning_rate: float = 1e-4  # Of Ranger.
     decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
@@ -93,10 +95,15 @@ class InverterOptions:
             self,
             criteria,
             {**frozen, "generator": network.variables},
-            setting.initial(self.initial_body),
+            setting.initial("inverter" if self.initial else self.initial_body),
             build_adversary(self.adversary, setting),
             setting.batch_size,
         )
+
+
+def _part(stats: Variables, name: str) -> dict[str, Any]:
+    """The statistics of one submodule, as a dict to merge."""
+    return {name: stats[name]} if name in stats else {}
 
 
 class Reading(NamedTuple):
@@ -145,9 +152,19 @@ class InverterTraining:
         return {**generator, **self.initial, **given_with(self.adversary)}
 
     def init(self, key: Array, given: Frozen) -> TrainState:
-        """Inverter as it begins; the average code is the generator's."""
+        """Inverter and adversary as they begin."""
+        variables = self._initial_inverter(key, given)
+        return state_with(self.adversary, self._trainer.begin(variables), given)
+
+    def _initial_inverter(self, key: Array, given: Frozen) -> Variables:
+        """Random weights, but for the backbone's where one is given, around the average code.
+
+        An Inverter that goes on from a trained one keeps the average code of that.
+        """
         inputs = [jnp.zeros(x.shape, x.dtype) for x in example_inputs(self.inverter)]
         variables = self.inverter.init(key, *inputs)
+        if self.options.initial:
+            return take_over(variables, given["inverter"], role="inverter")
         if role := self.options.initial_body:
             part, place = r"(\w+)/((?:stem|stage\d).*)", r"\1/backbone/\2"
             variables = graft(variables, given[role], part, place, where=role)
@@ -157,15 +174,7 @@ class InverterTraining:
         params = variables["params"]
         if self.options.linear_start:
             params = {**params, "fuser": linear_start(params["fuser"], first=1.0, second=1.0)}
-        variables = {**variables, "params": params, "buffers": buffers}
-        state = TrainState(
-            step=jnp.zeros((), jnp.int32),
-            networks={"inverter": variables},
-            optimizers={"inverter": self._trainer.init(variables["params"])},
-            averages={},
-            extra={},
-        )
-        return state_with(self.adversary, state, given)
+        return {**variables, "params": params, "buffers": buffers}
 
     def _run(self, variables: Variables, *arguments: Array, method: str) -> tuple[Any, Variables]:
         """A part of the Inverter, normalised by the batch, and the moved statistics."""
@@ -258,8 +267,3 @@ class InverterTraining:
         """The Inverter, and the discriminator if one was trained."""
         trained = Network(self.inverter, state.networks["inverter"])
         return Bundle({"inverter": trained, **networks_with(self.adversary, state)})
-
-
-def _part(stats: Variables, name: str) -> dict[str, Any]:
-    """The statistics of one submodule, as a dict to merge."""
-    return {name: stats[name]} if name in stats else {}

@@ -5,17 +5,19 @@ so that a run killed at any moment and started again goes on exactly as if it ha
 """
 
 import contextlib
+import json
 import math
 import os
 import pathlib
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from clu import parameter_overview
 
 from sfe_jax.checkpoints import Best, Checkpoints
 from sfe_jax.core.errors import OptionError, TrainingError
@@ -39,6 +41,8 @@ from sfe_jax.training.method import (
     Scalars,
     TrainState,
     abstract_state,
+    as_float,
+    grid_shape,
 )
 from sfe_jax.training.progress import Report
 from sfe_jax.training.recipe import Recipe, Schedule, check_same_run, describe, steps
@@ -50,11 +54,11 @@ EXAMPLES = 48
 PROFILED = 10
 """Steps of a profile."""
 
-_ANEW = (
-    "no checkpoint holds it: begin anew in another --workdir, with a lower learning rate or with "
-    "precision float32"
+_AGAIN = (
+    "no checkpoint holds it: start again with another `seed` or a lower learning rate, which goes "
+    "on from the newest one, or begin anew with precision float32"
 )
-"""What is left to do where numbers are not finite."""
+"""What is left to do where numbers are not finite: the same run would meet the same again."""
 
 
 class Batches(Protocol):
@@ -100,7 +104,7 @@ class Pending:
         for step, values in fetched:
             for name, value in values.items():
                 if not math.isfinite(value):
-                    raise TrainingError(f"{name} is {value} in step {step}; {_ANEW}")
+                    raise TrainingError(f"{name} is {value} in step {step}; {_AGAIN}")
         self.entries = list(fetched)
         return fetched
 
@@ -174,8 +178,8 @@ class Programs:
         self.places = shardings(mesh, self.abstract, rules=rules)
         self.frozen_places = shardings(mesh, method.frozen, rules=rules)
         self.phases = [(p, self._compile(i, p)) for i, p in enumerate(method.phases)]
-        self.show = jax.jit(method.show, out_shardings=replicated(mesh))
-        self.evaluate = jax.jit(method.evaluate, out_shardings=replicated(mesh))
+        self.show = self._compile_look(method.show)
+        self.evaluate = self._compile_look(method.evaluate)
         self.finite = jax.jit(_finite, out_shardings=replicated(mesh))
 
     def _compile(self, index: int, phase: Phase) -> Any:
@@ -187,6 +191,15 @@ class Programs:
         run.__name__ = phase.name
         out = (self.places, replicated(self.mesh))
         return jax.jit(run, donate_argnums=0, out_shardings=out)
+
+    def _compile_look(self, look: Callable[[TrainState, Frozen, Batch], Any]) -> Any:
+        """A program that changes nothing: all devices share its work and get its result."""
+
+        def run(state: TrainState, frozen: Frozen, batch: Batch):
+            with on_mesh(self.mesh):
+                return look(state, frozen, batch)
+
+        return jax.jit(run, out_shardings=replicated(self.mesh))
 
     def shapes(self, batch: Any) -> tuple[Any, ...]:
         """What every phase takes, as shapes with their places, for a batch of such."""
@@ -281,6 +294,15 @@ class Run:
         """Writes the means since the last line."""
         self._write(step, self.pending.take_means())
 
+    def show_real(self) -> None:
+        """Writes a grid of the pictures that the method's grids are made with."""
+        images = as_float(_on_host(self.examples["image"]))
+        rows, columns = grid_shape(images.shape[1])
+        columns = min(columns, len(images))
+        rows = min(rows, len(images) // columns)
+        table = images[: rows * columns].reshape(rows, columns, *images.shape[1:])
+        self.writer.pictures(0, 0, "real", tile(np.asarray(table)))
+
     def show(self, state: TrainState, step: int) -> None:
         """Writes the method's grids of pictures."""
         grids = self.programs.show(state, self.frozen, self.examples)
@@ -309,7 +331,7 @@ class Run:
         pending = self.pending.fetch()
         for name, finite in jax.device_get(self.programs.finite(state)).items():
             if not finite:
-                raise TrainingError(f"{name} is not finite after {step} steps; {_ANEW}")
+                raise TrainingError(f"{name} is not finite after {step} steps; {_AGAIN}")
         meta = {"recipe": describe(self.recipe), "pending": pending}
         metrics = figures if self.recipe.best else None
         self.checkpoints.save(step, state, data=self.data, meta=meta, metrics=metrics, wait=wait)
@@ -356,10 +378,27 @@ def _begin(
     return step, state, Pending([(step, values) for step, values in meta["pending"]])
 
 
+def _announce(run: Run, state: TrainState, start: int) -> None:
+    """Says what runs where, and writes the recipe beside the log."""
+    described = json.dumps(describe(run.recipe), indent=2)
+    if is_main_process():
+        (run.workdir / "recipe.json").write_text(described + "\n", encoding="utf-8")
+    devices = run.programs.mesh.devices
+    sizes = ", ".join(
+        f"{role} of {parameter_overview.count_parameters(variables['params']):,} parameters"
+        for role, variables in state.networks.items()
+    )
+    run.report.say(
+        f"{run.recipe.name}: {sizes}, on {devices.size} x {devices.flat[0].device_kind}, step "
+        f"{start} of {run.every.total}, {run.recipe.batch_size} pictures each; compiling"
+    )
+
+
 def _loop(run: Run, state: TrainState, start: int) -> TrainState:
     """Steps from `start` to the end, with everything that is due after each."""
     profile, blocking = run.recipe.profile, needs_blocking(run.programs.mesh)
     if start == 0 and run.every.show:
+        run.show_real()
         run.show(state, 0)
     with Interruption() as interruption, contextlib.ExitStack() as tracing:
         for step in range(start, run.every.total):
@@ -407,7 +446,7 @@ def fit(
         examples: A global batch for the grids.
         evaluation: Unseen batches of this process, or None.
         mesh: From `parallel.mesh.make_mesh`.
-        workdir: Holds checkpoints/, scalars.jsonl, samples/ and the bundle.
+        workdir: Holds checkpoints/, recipe.json, scalars.jsonl, samples/ and the bundle.
         rules: How parameters are divided among the devices of the axis `model`.
 
     Returns:
@@ -450,6 +489,7 @@ def fit(
             evaluation=evaluation,
             pending=pending,
         )
+        _announce(run, state, start)
         state = _loop(run, state, start)
         path = workdir / f"{recipe.name}.safetensors"
         if int(state.step) < every.total:

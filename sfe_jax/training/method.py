@@ -41,11 +41,13 @@ class Phase(NamedTuple):
     interval: int = 1  # Steps from one run to the next; step 0 runs all.
     start: int = 0  # Images seen before it runs.
     stop: int | None = None  # Images seen from which on it no longer runs. None = never.
+    yields: int = 0  # At multiples of this step another phase runs in its place; 0 for none.
 
     def is_due(self, step: int, images: int) -> bool:
         """Whether it runs in `step`, before which `images` have been seen."""
         within = self.start <= images and (self.stop is None or images < self.stop)
-        return within and step % self.interval == 0
+        yields = bool(self.yields) and step % self.yields == 0
+        return within and step % self.interval == 0 and not yields
 
 
 class Method(Protocol):
@@ -71,7 +73,7 @@ class Method(Protocol):
         ...
 
     def show(self, state: TrainState, frozen: Frozen, examples: Batch) -> dict[str, Array]:
-        """Grids of pictures: name -> [rows, columns, R, R, C] in [-1, 1]."""
+        """Grids of pictures: name -> [rows, columns, R, R, C] in [-1, 1]; not "real"."""
         ...
 
     def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
@@ -188,6 +190,16 @@ class Trainer:
         """State of the optimiser before the first step."""
         return self.optimizer.init(params)
 
+    def begin(self, variables: Variables) -> TrainState:
+        """The state before the first step of a method that trains this network alone."""
+        return TrainState(
+            step=jnp.zeros((), jnp.int32),
+            networks={self.role: variables},
+            optimizers={self.role: self.init(variables["params"])},
+            averages={},
+            extra={},
+        )
+
     def update(
         self, state: TrainState, loss: Loss, carry: Any, batch: Batch, key: Array
     ) -> tuple[TrainState, Any, Scalars]:
@@ -213,6 +225,14 @@ class Trainer:
         state, stats, scalars = self.update(state, loss, stats, batch, key)
         moved = {**state.networks[self.role], "batch_stats": stats}
         return state._replace(networks={**state.networks, self.role: moved}), scalars
+
+
+def grid_shape(resolution: int) -> tuple[int, int]:
+    """Rows and columns of a grid of pictures: 6 x 8, fewer where they would fill more than 8K.
+
+    Source: stylegan2-ada-pytorch, training/training_loop.py (setup_snapshot_image_grid).
+    """
+    return min(6, max(4320 // resolution, 4)), min(8, max(7680 // resolution, 7))
 
 
 def columns(*images: Array, pairs: int = 4) -> Array:

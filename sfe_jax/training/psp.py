@@ -1,6 +1,7 @@
 """Training of a pSp encoder: pictures to W+ of a frozen generator.
 
-The generator stays frozen, where the original has the choice to train it too.
+The generator stays frozen, where the original has the choice to train it too. Only inversion is
+trained: there is no data of pairs, such as sketches and their photographs.
 
 Source: pSp (arXiv:2008.00951), section 3; pixel2style2pixel training/coach.py.
 """
@@ -20,7 +21,7 @@ from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.nn.irse import DEPTHS, WIDTHS
 from sfe_jax.ops.resize import pool_to
 from sfe_jax.pipelines.bundle import Bundle, Network
-from sfe_jax.pipelines.methods import EncoderMethod, encoder_input
+from sfe_jax.pipelines.methods import EncoderMethod, Inversion, encoder_input
 from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
 from sfe_jax.training.method import (
     Batch,
@@ -34,6 +35,7 @@ from sfe_jax.training.method import (
     decaying_ranger,
 )
 from sfe_jax.training.recipe import Setting
+from sfe_jax.training.transfer import take_over
 
 
 @dataclass
@@ -44,6 +46,7 @@ class EncoderOptions:
     depths: tuple[int, ...] = DEPTHS[50]  # Units per stage of the body.
     widths: tuple[int, ...] = WIDTHS  # Channels per stage of the body.
     initial_body: Literal["", "arcface"] = "arcface"  # Begins with its body; "" for random.
+    initial: bool = False  # Whether it begins as the encoder of its role in the weights instead.
     learning_rate: float = 1e-4  # Of Ranger.
     decay: tuple[int, ...] = ()  # Images between which it falls to 0; () for never.
     accumulate: int = 1  # Parts of a batch.
@@ -61,6 +64,10 @@ class EncoderOptions:
             "depths": self.depths,
             "widths": self.widths,
         }
+
+    def beginning(self, setting: Setting, role: str) -> Frozen:
+        """Weights that the encoder of `role` begins with, by role."""
+        return setting.initial(role if self.initial else self.initial_body)
 
 
 @dataclass
@@ -81,7 +88,7 @@ class PspOptions(EncoderOptions):
             self,
             criteria,
             frozen,
-            setting.initial(self.initial_body),
+            self.beginning(setting, Psp.role),
             setting.batch_size,
         )
 
@@ -101,10 +108,6 @@ class Psp:
     role: ClassVar[str] = "psp"
     """Of the encoder."""
 
-    @property
-    def _method(self) -> EncoderMethod:
-        return EncoderMethod(self.generator, self.encoder, self.role)
-
     @cached_property
     def _trainer(self) -> Trainer:
         options = self.options
@@ -118,15 +121,20 @@ class Psp:
 
     @property
     def given(self) -> Frozen:
-        """The generator, and the network with whose body the encoder begins."""
+        """The generator, and what the encoder begins with."""
         return {"generator": self.frozen["generator"], **self.initial}
 
     def _initial_encoder(self, key: Array, given: Frozen) -> Variables:
-        """Random weights, but for the body's where one is given, around the average code."""
+        """Random weights, but for the body's where one is given, around the average code.
+
+        An encoder that goes on from a trained one keeps the average code of that.
+        """
         encoder: Any = self.encoder
         size = encoder.input_size
         images = jnp.zeros((1, size, size, encoder.image_channels))
         variables = encoder.init(key, images)
+        if self.options.initial:
+            return take_over(variables, given[self.role], role=self.role)
         if role := self.options.initial_body:
             # A stem that reads other channels stays random, as in the original.
             part = r"(\w+)/body/(.*)" if encoder.image_channels == 3 else r"(\w+)/body/(unit.*)"
@@ -136,23 +144,21 @@ class Psp:
         return {**variables, "buffers": {"w_avg": jnp.broadcast_to(w_avg, rows)}}
 
     def init(self, key: Array, given: Frozen) -> TrainState:
-        """Encoder as it begins; the average code is the generator's."""
-        variables = self._initial_encoder(key, given)
-        return TrainState(
-            step=jnp.zeros((), jnp.int32),
-            networks={self.role: variables},
-            optimizers={self.role: self._trainer.init(variables["params"])},
-            averages={},
-            extra={},
-        )
+        """Encoder as it begins."""
+        return self._trainer.begin(self._initial_encoder(key, given))
 
-    def _encode(
+    def _encode(self, variables: Variables, images: Array, **options: Any) -> Any:
+        """What the encoder gives for pictures [N, R, R, 3]: codes [N, L, W]."""
+        encoder: Any = self.encoder
+        pictures = encoder_input(images, encoder.input_size).astype(self.generator.precision)
+        return apply(encoder, variables, pictures, **options)
+
+    def _encode_batch(
         self, variables: Variables, images: Array, **options: Any
     ) -> tuple[Array, Variables]:
         """Codes [N, L, W] normalised by the batch, and the moved statistics."""
-        encoder: Any = self.encoder
-        pictures = encoder_input(images, encoder.input_size).astype(self.generator.precision)
-        return apply(encoder, variables, pictures, train=True, mutable=["batch_stats"], **options)
+        moving = {"train": True, "mutable": ["batch_stats"]}
+        return self._encode(variables, images, **moving, **options)
 
     def _synthesize(self, frozen: Frozen, ws: Array, key: Array) -> Array:
         """Pictures [N, R, R, 3] of codes, with fresh noise as in the original."""
@@ -188,9 +194,8 @@ class Psp:
         def loss(params: Any, stats: Any, part: Batch, key: Array):
             images = as_float(part["image"])
             moving = {**variables, "params": params, "batch_stats": stats}
-            ws, moved = self._encode(moving, images, **options)
-            target = as_float(part["target"]) if "target" in part else images
-            value, scalars = self.criteria(frozen, self._synthesize(frozen, ws, key), target)
+            ws, moved = self._encode_batch(moving, images, **options)
+            value, scalars = self.criteria(frozen, self._synthesize(frozen, ws, key), images)
             latent, more = self._latent_terms(ws, state)
             value = value + latent
             scalars = {"loss/encoder": value, **scalars, **more}
@@ -199,10 +204,11 @@ class Psp:
         return self._trainer.update_normalised(state, loss, batch, key)
 
     def _reconstruct(self, state: TrainState, frozen: Frozen, images: Array) -> Array:
-        """Pictures [N, R, R, 3] as users will get them."""
-        variables = {"generator": frozen["generator"], self.role: state.networks[self.role]}
-        inversion = self._method.invert(variables, images)
-        return self._method.reconstruct(variables, inversion)
+        """Pictures [N, R, R, 3] as users would get them of the encoder as far as it is trained."""
+        options = self._encode_options(state)
+        ws = self._encode(state.networks[self.role], images, **options)
+        method = EncoderMethod(self.generator, self.encoder, self.role)
+        return method.reconstruct(frozen, Inversion(ws))
 
     def show(self, state: TrainState, frozen: Frozen, examples: Batch) -> dict[str, Array]:
         """Pairs of picture and inversion."""

@@ -159,10 +159,13 @@ def describe(recipe: Recipe) -> dict[str, Any]:
 
 
 CHANGEABLE = (
-    *("schedule", "mesh", "weights", "keep", "best", "best_is", "profile"),
+    *("schedule", "mesh", "weights", "keep", "best", "best_is", "profile", "seed"),
+    *("method.learning_rate", "method.adversary.learning_rate"),
+    *("method.generator_learning_rate", "method.discriminator_learning_rate"),
     *("data.data_dir", "data.threads", "evaluation_data.data_dir", "evaluation_data.threads"),
 )
-"""What may differ when a run goes on: how long, where things lie, and what is kept."""
+"""What may differ when a run goes on: how long, where things lie, what is kept, and what helps to
+get over numbers that are not finite."""
 
 
 def _differences(options: Any, saved: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -200,5 +203,5 @@ def check_same_run(recipe: Recipe, saved: dict[str, Any], where: str) -> None:
         name, now, before = min(found, key=lambda difference: difference[0])
         raise OptionError(
             f"{where}: was begun with {name} = {before}, the recipe now says {now}; choose another "
-            "--workdir, or the values it was begun with"
+            "`workdir`, or the values it was begun with"
         )

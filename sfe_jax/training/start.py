@@ -1,6 +1,5 @@
 """From a recipe to a run: processes, mesh, data, method, loop."""
 
-import itertools
 import json
 import os
 import pathlib
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import numpy as np
 from clu import parameter_overview
 from jax.sharding import Mesh
 
@@ -55,6 +55,20 @@ def _form(options: DataOptions) -> dict[str, Any]:
     }
 
 
+def _filled(
+    batches: Iterator[Mapping[str, Any]], *, batch_size: int, count: int
+) -> Iterator[Mapping[str, Any]]:
+    """`count` batches of `batch_size`, as every process must have as many.
+
+    Where pictures could not be read, a batch repeats its own, and a missing one is the one before.
+    """
+    batch: Mapping[str, Any] = {}
+    for _ in range(count):
+        batch = next(batches, batch)
+        rows = np.arange(batch_size) % len(batch["image"])
+        yield {name: array[rows] for name, array in batch.items()}
+
+
 @dataclass(frozen=True)
 class UnseenBatches:
     """The same batches of a source, in order, at every pass."""
@@ -74,7 +88,7 @@ class UnseenBatches:
             shard_count=parts,
             **_form(self.options),
         )
-        return itertools.islice(whole, self.count)
+        return _filled(whole, batch_size=self.batch_size, count=self.count)
 
 
 def _unseen(recipe: Recipe, mesh: Mesh) -> UnseenBatches | None:
@@ -163,8 +177,14 @@ def build_method(recipe: Recipe, weights: Bundle, *, labels: int) -> Method:
         labels: Size of the labels of its data; 0 for none.
 
     Raises:
+        OptionError: If labels are to be used, but there are none.
         WeightsError: If a network is missing.
     """
+    if recipe.data.labels and not labels:
+        raise OptionError(
+            f"`data.labels` is set, but {recipe.data.source} has no labels; required is a source "
+            "that has them, such as a folder with dataset.json"
+        )
     setting = Setting(
         resolution=recipe.data.resolution,
         channels=recipe.data.channels,

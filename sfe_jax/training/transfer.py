@@ -1,12 +1,32 @@
-"""Weights of a released network as the beginning of another's training."""
+"""Weights of a released network as the beginning of a training."""
 
 import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.errors import WeightsError
-from sfe_jax.core.trees import flatten, unflatten
+from sfe_jax.core.trees import flatten, graft, unflatten
 from sfe_jax.core.types import Variables
 from sfe_jax.pipelines.bundle import Bundle
+
+
+def take_over(variables: Variables, donor: Variables, *, role: str) -> Variables:
+    """The donor's variables, which must be those of the network to train, name by name.
+
+    Args:
+        variables: Of the network to train.
+        donor: Of the network that it begins as.
+        role: The donor's, for errors.
+
+    Raises:
+        WeightsError: If a name is missing on either side, or an array has another shape.
+    """
+    lacking = sorted(flatten(variables).keys() - flatten(donor).keys())
+    if lacking:
+        raise WeightsError(
+            f"{role}: {len(lacking)} arrays of the network to train are missing, the first is "
+            f"{lacking[0]}; choose the recipe's sizes to match"
+        )
+    return graft(variables, donor, "(.*)", r"\1", where=role)
 
 
 def transfer(variables: Variables, source: Bundle, roles: tuple[str, ...]) -> Variables:

@@ -45,6 +45,19 @@ def test_stem_equals_definition():
     assert_near(module.apply(variables, X), expected)
 
 
+@pytest.mark.parametrize(
+    ("module", "shape", "fan_in"),
+    [(Conv(64, use_bias=True), (1, 4, 4, 8), 72), (Dense(64), (1, 50), 50)],
+)
+def test_kernel_and_bias_begin_as_those_of_pytorch(module, shape, fan_in):
+    params = jit(module.init)(jax.random.key(0), jnp.zeros(shape))["params"]
+    bound = 1 / np.sqrt(fan_in)
+    for drawn in jax.tree.leaves(params):
+        assert np.abs(drawn).max() <= bound
+        # 64 biases at the least, of deviation bound / sqrt(3).
+        np.testing.assert_allclose(np.std(drawn), bound / np.sqrt(3), rtol=0.2)
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 def test_conv_equals_definition(stride):
     module = Conv(4, stride=stride, use_bias=True)

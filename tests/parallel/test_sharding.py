@@ -42,6 +42,13 @@ def test_narrow_arrays_and_vectors_are_replicated(layer, array):
     assert shardings(mesh, _shapes())["params"][layer][array] == replicated(mesh)
 
 
+@pytest.mark.parametrize("width", [323, 406, 645])  # Of StyleGAN3.
+def test_wide_kernels_of_odd_widths_are_replicated(width):
+    mesh = make_mesh(model=4)
+    (place,) = shardings(mesh, {"kernel": np.ones((1, 1, 2, width))}).values()
+    assert place == replicated(mesh)
+
+
 def test_moments_lie_where_their_parameters_lie():
     places = shardings(make_mesh(model=2), _shapes())
     adam = places["optimizer"][0]

@@ -20,6 +20,7 @@ from tests import compiling
 from tests.compiling import quick
 from tests.training import games
 from tests.training.toys import assert_same
+from tests.training.weighing import terms
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
@@ -127,6 +128,15 @@ def test_both_discriminator_phases_count_the_signs_of_real_pictures(turns):
     assert (first.count, second.count, second.p) == (32, 64, 0)
     signs = _turn(turns, DISCRIMINATOR).scalars["signs/real"]
     np.testing.assert_allclose(first.sign_sum, 32 * signs, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("phase", "term", "weight"), [("r1", "loss/r1", 80), ("path_length", "loss/path_length", 8)]
+)
+def test_lazy_regulariser_weighs_as_in_the_originals(gan, begun, phase, term, weight):
+    found = terms(gan, phase, begun, games.pictures(32))
+    np.testing.assert_allclose(found["whole"], weight * found[term], rtol=1e-5)
+    assert found[term] > 0
 
 
 # Optimisers and intervals.
@@ -368,22 +378,28 @@ def test_missing_bundle_to_transfer_from_is_refused():
         GanOptions(channel_base=64, channel_max=8, initial="nowhere.safetensors").build(setting)
 
 
-def test_transfer_begins_without_blur_and_ramp():
-    options = GanOptions(initial=str(faces64()), blur_sigma=10.0, ema_ramp_up=0.05)
+@pytest.mark.parametrize(("ada_images", "expected"), [(500_000.0, 100_000.0), (5e4, 5e4)])
+def test_transfer_begins_without_blur_and_ramp_and_adapts_faster(ada_images, expected):
+    options = GanOptions(
+        initial=str(faces64()), blur_sigma=10.0, ema_ramp_up=0.05, ada_images=ada_images
+    )
     setting = Setting(64, 3, 0, 8, "float32", network=lambda role: pytest.fail(role))
     built = options.build(setting).options
-    assert (built.blur_sigma, built.ema_ramp_up) == (0, None)
+    assert (built.blur_sigma, built.ema_ramp_up, built.ada_images) == (0, None, expected)
 
 
 # Results.
 
 
-def test_grids_show_fakes_and_real_pictures(conditional):
+def test_grid_shows_pictures_of_the_average(conditional):
     method, state, _ = conditional
-    examples = games.pictures(48, labels=LABELS)
-    grids = jax.eval_shape(method.show, state, {}, examples)
-    shapes = {name: grid.shape for name, grid in grids.items()}
-    assert shapes == {"fakes": (6, 8, 8, 8, 3), "real": (6, 8, 8, 8, 3)}
+    with quick():
+        grids = jax.jit(method.show)(state, {}, games.pictures(48, labels=LABELS))
+        z = jax.random.normal(jax.random.key(0), (6, 8, games.Z))
+        c = np.resize(games.pictures(48, labels=LABELS)["label"], (6, 8, LABELS))
+        picture = jax.jit(method.generator.apply)(state.averages[GENERATOR], z[5], c[5])
+    assert grids["fakes"].shape == (6, 8, 8, 8, 3)
+    np.testing.assert_allclose(grids["fakes"][5], picture, rtol=1e-4, atol=1e-5)
 
 
 def test_release_holds_the_average_and_both_networks(gan, turns):

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import signal
 
 import jax
@@ -12,9 +13,12 @@ from sfe_jax.core.errors import OptionError, TrainingError
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.training import loop
 from sfe_jax.training.loop import Interruption, Pending, local_batch_size, tile
+from sfe_jax.training.recipe import describe
 from tests.training.toys import (
     BATCH,
+    Pictures,
     ToyOptions,
+    one_device,
     released,
     run,
     saved_state,
@@ -56,10 +60,29 @@ def test_newest_checkpoints_are_kept(folder):
 
 
 def test_grids_are_written_before_the_first_step_at_their_interval_and_at_the_end(folder):
-    names = sorted(path.name for path in (folder / "samples").iterdir())
+    names = sorted(path.name for path in (folder / "samples").glob("examples-*"))
     assert names == [f"examples-{BATCH * step:09d}.png" for step in (0, 8, 12)]
     with Image.open(folder / "samples" / names[0]) as picture:
         assert picture.size == (4 * BATCH, 4)
+
+
+def test_real_pictures_are_written_once_as_they_are(folder):
+    (path,) = (folder / "samples").glob("real-*")
+    levels = np.asarray(next(Pictures(one_device()))["image"])
+    with Image.open(path) as picture:
+        rows = np.asarray(picture)[..., 0]
+    np.testing.assert_array_equal(rows, np.concatenate(levels[..., 0], axis=1))
+
+
+def test_recipe_lies_beside_the_log(folder):
+    recipe = json.loads((folder / "recipe.json").read_text())
+    assert recipe == describe(toy_recipe(log=5, save=4, evaluate=6, show=8))
+
+
+def test_run_says_what_begins_where(tmp_path, capsys):
+    run(tmp_path, toy_recipe(total=1))
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("toy: judge of 289 parameters, on 1 x cpu, step 0 of 1, 8 pictures")
 
 
 def test_state_counts_the_steps_taken(folder):
@@ -142,7 +165,7 @@ def test_figure_that_nothing_measures_is_refused(tmp_path):
 
 def test_loss_that_is_not_finite_stops_the_run_with_its_name_and_step(tmp_path):
     recipe = toy_recipe(method=ToyOptions(loss_breaks=6), log=3, save=2)
-    with pytest.raises(TrainingError, match=r"^loss/train is nan in step 6; .*--workdir"):
+    with pytest.raises(TrainingError, match=r"^loss/train is nan in step 6; .* another `seed`"):
         run(tmp_path, recipe)
     # After step 6 the loss is read for the checkpoint, before the next line of the log.
     assert saved_steps(tmp_path) == [4, 6]
@@ -153,7 +176,7 @@ def test_loss_that_is_not_finite_stops_the_run_with_its_name_and_step(tmp_path):
 def test_state_that_is_not_finite_is_not_saved(tmp_path):
     recipe = toy_recipe(method=ToyOptions(state_breaks=5), save=2)
     with pytest.raises(
-        TrainingError, match=r"^extra/mean is not finite after 6 steps; .*--workdir"
+        TrainingError, match=r"^extra/mean is not finite after 6 steps; .* another `seed`"
     ):
         run(tmp_path, recipe)
     assert saved_steps(tmp_path) == [2, 4]
@@ -180,8 +203,18 @@ def test_first_term_that_is_not_finite_is_named():
 
 
 def test_run_of_another_recipe_is_refused(folder):
-    with pytest.raises(OptionError, match=r"begun with method\.learning_rate = 0\.01, .* 0\.5"):
-        run(folder, toy_recipe(method=ToyOptions(learning_rate=0.5)))
+    with pytest.raises(OptionError, match=r"begun with method\.accumulate = 1, .* 2;"):
+        run(folder, toy_recipe(method=ToyOptions(accumulate=2)))
+
+
+def test_run_that_broke_gets_over_it_with_another_rate(tmp_path):
+    def recipe(rate):
+        options = ToyOptions(learning_rate=rate, breaking_rate=0.01)
+        return toy_recipe(method=options, total=4, save=2)
+
+    with pytest.raises(TrainingError, match="step 2"):
+        run(tmp_path, recipe(0.01))
+    assert run(tmp_path, recipe(0.005)) is not None
 
 
 def test_run_goes_on_for_a_longer_schedule(tmp_path):

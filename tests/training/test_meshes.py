@@ -7,6 +7,8 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from sfe_jax.parallel.mesh import batch_sharding, global_batch, make_mesh
+from sfe_jax.training.loop import Programs
+from tests.compiling import quick
 from tests.training import games, toys
 from tests.training.games import plain_descent
 
@@ -57,6 +59,20 @@ def test_kernels_and_their_averages_are_divided_along_model(shared):
         # Along `data` they are whole.
         assert kernel.num_devices == 8
         assert kernel.shard_shape((3, 3, 4, 4)) == (3, 3, 4, 4 // sizes.get("model", 1))
+
+
+def test_grids_of_eight_devices_are_those_of_one_and_their_work_is_shared(gan, begun):
+    grids, work = [], []
+    for mesh in (toys.one_device(), make_mesh()):
+        programs = Programs(gan, mesh, rules=games.RULES, key=games.KEY)
+        examples = global_batch(mesh, games.pictures(48))
+        state = jax.tree.map(jax.device_put, begun, programs.places)
+        with quick():
+            compiled = programs.show.lower(state, {}, examples).compile()
+        grids.append(jax.device_get(jax.block_until_ready(compiled(state, {}, examples))))
+        work.append(compiled.cost_analysis()["flops"])
+    _assert_near(*grids)
+    assert work[1] < work[0] / 4
 
 
 @pytest.mark.parametrize("sizes", MESHES.values(), ids=MESHES)

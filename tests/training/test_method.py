@@ -13,6 +13,7 @@ from sfe_jax.training.method import (
     columns,
     decaying_ranger,
     gradients,
+    grid_shape,
 )
 
 
@@ -105,6 +106,16 @@ def test_trainer_moves_its_own_network_alone(problem):
 def test_phase_is_due_between_start_and_stop_at_its_interval(step, images, due):
     phase = Phase("lazy", print, interval=4, start=200, stop=400)
     assert phase.is_due(step, images) is due
+
+
+@pytest.mark.parametrize(("step", "due"), [(0, False), (2, False), (3, True), (16, False)])
+def test_phase_leaves_steps_to_another(step, due):
+    assert Phase("plain", print, interval=3, yields=16).is_due(step, 0) is due
+
+
+@pytest.mark.parametrize(("resolution", "shape"), [(64, (6, 8)), (512, (6, 8)), (1024, (4, 7))])
+def test_grid_of_large_pictures_has_fewer(resolution, shape):
+    assert grid_shape(resolution) == shape
 
 
 def test_levels_become_floats_that_cover_minus_one_to_one():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import reduce
 from operator import getitem
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 
 from sfe_jax.core.errors import EditError, OptionError, WeightsError
+from sfe_jax.models.e4e import E4eEncoder
+from sfe_jax.models.feature_editor import FeatureFuser
 from sfe_jax.ops.resize import pool_to
+from sfe_jax.pipelines.bundle import Network
 from sfe_jax.training.adversary import AdversaryOptions, build_adversary
 from sfe_jax.training.criteria import Criteria, CriteriaOptions, build_criteria
 from sfe_jax.training.e4e import E4eOptions
@@ -18,14 +22,16 @@ from sfe_jax.training.edits import build_edit_table
 from sfe_jax.training.feature_editor import FeatureEditorOptions
 from sfe_jax.training.features import attribute_loss, identity_contrast
 from sfe_jax.training.inverter import InverterOptions
-from sfe_jax.training.method import abstract_state, columns
+from sfe_jax.training.method import TrainState, abstract_state, columns
 from sfe_jax.training.psp import PspOptions
 from sfe_jax.training.recipe import Setting
 from tests.compiling import jit
 from tests.configs.shrinking import BODY, small_weights
+from tests.training.weighing import terms
 
 FEATURES = CriteriaOptions(size=64, perceptual_network="features", identity_network="features")
 SMALL = {**BODY, "input_size": 64, "initial_body": "", "criteria": FEATURES}
+LITTLE = {**SMALL, "input_size": 32, "criteria": replace(FEATURES, size=32)}
 ALONE = AdversaryOptions(start=-1)
 
 
@@ -36,7 +42,6 @@ def setting():
     # LPIPS has no 64x64 maps of its own here; the network of faces judges.
     from sfe_jax.data.faces import ATTRIBUTES
     from sfe_jax.perceptual.face_features import FaceFeatures
-    from sfe_jax.pipelines.bundle import Network
 
     module = FaceFeatures(tuple(row.name for row in ATTRIBUTES), (8, 8, 8, 8, 8), 8)
     variables = jit(module.init)(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
@@ -52,6 +57,12 @@ def setting():
         directions=weights.directions,
         records=weights.records,
     )
+
+
+@pytest.fixture(scope="module")
+def little(setting):
+    """The same for pictures of 32, which the generator makes, and so can be judged."""
+    return replace(setting, resolution=32, network=small_weights().network)
 
 
 def draw(*shape, seed=0):
@@ -111,6 +122,82 @@ def test_encoder_starts_from_the_average_code_of_the_generator(setting, options)
     )
 
 
+def test_fresh_encoder_gives_codes_near_the_average():
+    module = E4eEncoder(1, w_dim=64, depths=(1, 1, 1, 1), widths=(8, 8, 8, 64))
+    images = draw(2, 128, 128, 3)
+
+    def encode(key, images):
+        return module.apply(module.init(key, images), images, train=True, mutable=["batch_stats"])
+
+    ws, _ = jit(encode)(jax.random.key(0), images)
+    # Codes are about 8 long. With kernels of unit gain these would be about 4.
+    assert 0 < np.linalg.norm(ws, axis=2).max() < 1
+
+
+@pytest.fixture(scope="module")
+def e4e(little):
+    """A method whose rows get offsets from step 1 on, and a state of random networks."""
+    method = E4eOptions(**LITTLE, progressive_start=8, progressive_every=8).build(little)
+    codes = jnp.zeros((1, method.generator.w_dim))
+    networks = {
+        "e4e": little.network("e4e").variables,
+        "latent_discriminator": jit(method.latent_discriminator.init)(jax.random.key(0), codes),
+    }
+    return method, TrainState(jnp.int32(0), networks, {}, {}, {})
+
+
+def test_offsets_of_rows_that_are_not_open_are_not_evaluated(e4e):
+    method, state = e4e
+    encoder = state.networks["e4e"]
+    heads = {
+        name: jax.tree.map(lambda x: x + 1, head) if name in ("style1", "style7") else head
+        for name, head in encoder["params"]["pyramid"].items()
+    }
+    wild = {**encoder, "params": {**encoder["params"], "pyramid": heads}}
+    evaluate, batch = jit(method.evaluate), {"image": draw(2, 32, 32, 3)}
+    states = [state, state._replace(networks={**state.networks, "e4e": wild})]
+    closed = [evaluate(s, method.frozen, batch)["loss"] for s in states]
+    opened = [evaluate(s._replace(step=jnp.int32(1)), method.frozen, batch)["loss"] for s in states]
+    assert closed[0] == closed[1]
+    assert opened[0] != opened[1]
+
+
+@pytest.mark.parametrize(
+    ("role", "options"),
+    [
+        ("e4e", E4eOptions(**{**LITTLE, "initial": True})),
+        (
+            "inverter",
+            InverterOptions(**{**LITTLE, "initial": True}, num_units=1, adversary=ALONE),
+        ),
+        (
+            "feature_editor",
+            FeatureEditorOptions(
+                num_units=1,
+                initial=True,
+                edits={"smile": (1.0,)},
+                criteria=FEATURES,
+                adversary=ALONE,
+            ),
+        ),
+    ],
+)
+def test_encoder_goes_on_from_the_trained_one(setting, role, options):
+    editor = FeatureFuser(8, 1)
+    shapes = jax.eval_shape(editor.init, jax.random.key(0), *[jnp.zeros((1, 4, 4, 8))] * 2)
+    held = {"feature_editor": Network(editor, jax.tree.map(lambda x: np.ones(x.shape), shapes))}
+    given = replace(setting, network=lambda name: held.get(name) or setting.network(name))
+    method = options.build(given)
+    begun = jit(lambda key: method.init(key, method.given).networks[role])(jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, begun, given.network(role).variables)
+
+
+def test_trained_encoder_of_fewer_rows_is_refused_with_what_it_lacks(setting):
+    options = E4eOptions(**{**SMALL, "initial": True})  # One convolution more for pictures of 64.
+    with pytest.raises(WeightsError, match=r"^e4e: \d+ arrays of the network to train are missing"):
+        abstract_state(options.build(setting))
+
+
 # Inverter.
 
 
@@ -152,7 +239,67 @@ def test_inverter_changes_its_program_when_the_adversary_starts(setting):
     method = InverterOptions(**SMALL, num_units=1, adversary=adversary).build(setting)
     due = [[p.name for p in method.phases if p.is_due(step, 8 * step)] for step in (0, 1, 2, 16)]
     alone, judged = ["inverter"], ["inverter_against_adversary", "discriminator"]
-    assert due == [alone, alone, judged, [*judged, "r1"]]
+    with_r1 = ["inverter_against_adversary", "discriminator_with_r1"]
+    assert due == [alone, alone, judged, with_r1]
+
+
+# Weights of the losses are those of the originals.
+
+
+def test_adversary_weighs_both_kinds_of_pictures_by_a_half_and_r1_by_eighty(setting):
+    adversary = build_adversary(AdversaryOptions(), setting)
+    method = SimpleNamespace(phases=adversary.phases(lambda *_: draw(1, 32, 32, 3)), frozen={})
+    state = TrainState(jnp.int32(0), adversary.given, {}, {}, {})
+    found = terms(method, "discriminator_with_r1", state, {"image": draw(1, 32, 32, 3, seed=1)})
+    softplus = jax.nn.softplus
+    main = (softplus(-found["logits/real"]) + softplus(found["logits/fake"])) / 2
+    np.testing.assert_allclose(found["loss/discriminator"], main, rtol=1e-5)
+    np.testing.assert_allclose(found["whole"], main + 80 * found["loss/r1"], rtol=1e-5)
+    assert found["loss/r1"] > 0
+
+
+def test_adversary_has_r1_in_every_sixteenth_step_in_place_of_its_plain_one(setting):
+    first, second = build_adversary(AdversaryOptions(start=0), setting).phases(lambda *_: None)
+    due = [[p.is_due(step, 0) for p in (first, second)] for step in range(33)]
+    assert due == [[step % 16 > 0, step % 16 == 0] for step in range(33)]
+
+
+def test_adversary_without_r1_has_one_phase(setting):
+    options = AdversaryOptions(start=0, r1_interval=0)
+    (phase,) = build_adversary(options, setting).phases(lambda *_: None)
+    assert phase.is_due(16, 0)
+
+
+def test_e4e_weighs_offsets_and_the_opinion_on_codes(e4e):
+    method, state = e4e
+    found = terms(
+        method, "encoder", state._replace(step=jnp.int32(3)), {"image": draw(2, 32, 32, 3)}
+    )
+    criteria = found["loss/l2"] + 0.8 * found["loss/perceptual"] + 0.1 * found["loss/identity"]
+    latent = 2e-4 * found["loss/delta"] + 0.1 * found["loss/latent_adversarial"]
+    np.testing.assert_allclose(found["whole"], criteria + latent, rtol=1e-5)
+    assert found["loss/delta"] > 0
+
+
+def test_e4e_weighs_r1_of_codes_by_eighty(e4e):
+    method, state = e4e
+    found = terms(method, "latent_r1", state, {"image": draw(2, 32, 32, 3)})
+    np.testing.assert_allclose(found["whole"], 80 * found["loss/latent_r1"], rtol=1e-5)
+    assert found["loss/latent_r1"] > 0
+
+
+def test_inverter_weighs_feature_and_adversary(little):
+    method = InverterOptions(**LITTLE, num_units=1, adversary=AdversaryOptions(start=0)).build(
+        little
+    )
+    roles = ("inverter", "discriminator")
+    networks = {role: little.network(role).variables for role in roles}
+    state = TrainState(jnp.int32(0), networks, {}, {}, {})
+    found = terms(method, "inverter_against_adversary", state, {"image": draw(2, 32, 32, 3)})
+    criteria = found["loss/l2"] + 0.8 * found["loss/perceptual"] + 0.1 * found["loss/identity"]
+    more = 0.01 * (found["loss/feature"] + found["loss/adversarial"])
+    np.testing.assert_allclose(found["whole"], criteria + more, rtol=1e-5)
+    assert found["loss/feature"] > 0
 
 
 # Edits.
@@ -252,6 +399,16 @@ def test_larger_pictures_are_averaged_and_smaller_ones_kept():
     mean = images.reshape(1, 4, 2, 4, 2, 3).mean(axis=(2, 4))
     np.testing.assert_allclose(pool_to(jnp.asarray(images), 4), mean, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(pool_to(jnp.asarray(images), 16), images)
+
+
+@pytest.mark.parametrize("term", ["l2_crop", "perceptual_crop"])
+def test_crop_term_alone_is_computed_alone(setting, term):
+    weights = {"l2": 0, "perceptual": 0, "identity": 0, term: 2.0}
+    options = CriteriaOptions(**weights, perceptual_network="lpips_vgg")
+    criteria, frozen = build_criteria(options, setting)
+    image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
+    _, scalars = jax.eval_shape(criteria, frozen, image, image)
+    assert set(scalars) == {f"loss/{term}"}
 
 
 def test_crop_terms_need_pictures_of_the_papers():

@@ -5,7 +5,6 @@ import math
 import runpy
 
 import jax
-import numpy as np
 import pytest
 
 from benchmarks.pods.weights import CONFIGS, abstract_method, load_recipe
@@ -151,10 +150,11 @@ def run(request, weights, tmp_path_factory):
 def test_small_run_logs_finite_scalars(run):
     workdir, _ = run
     lines = [json.loads(line) for line in (workdir / "scalars.jsonl").read_text().splitlines()]
-    values = [value for line in lines for value in line.values() if isinstance(value, float)]
+    values = [value for line in lines for value in line["values"].values()]
     assert lines[-1]["step"] == STEPS
     assert values
-    assert np.isfinite(values).all()
+    # What is not finite is written as a word.
+    assert all(isinstance(value, float) for value in values)
 
 
 def test_small_run_releases_a_bundle_that_can_be_read(run):

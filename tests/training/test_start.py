@@ -65,7 +65,7 @@ def test_run_from_a_recipe_trains_measures_and_goes_on(tmp_path, data):
     line = values(tmp_path)[4]
     assert {"loss/train", "evaluation/loss"} <= line.keys()
     # 48 examples, the least multiple of the batch that is enough for every method.
-    assert [path.name for path in sorted((tmp_path / "samples").iterdir())] == [
+    assert [path.name for path in sorted((tmp_path / "samples").glob("examples-*"))] == [
         f"examples-{BATCH * step:09d}.png" for step in (0, 2, 4)
     ]
 
@@ -149,6 +149,25 @@ def test_unseen_data_of_less_than_a_batch_is_refused(data):
     recipe = toy_recipe(evaluation_data=data, batch_size=24)
     with pytest.raises(OptionError, match="of 20 pictures; required is a batch of 24"):
         start._unseen(recipe, make_mesh())
+
+
+def test_unseen_batch_short_of_an_unreadable_picture_repeats_its_own(tmp_path):
+    files = flat_files(16)
+    files["003.png"] = b"no picture"
+    source = write_folder(tmp_path / "pictures", files)
+    data = DataOptions(source=str(source), resolution=16, channels=1, threads=0)
+    with pytest.warns(match="left out"):
+        found = [
+            levels_of(batch)
+            for batch in start._unseen(toy_recipe(evaluation_data=data), make_mesh())
+        ]
+    assert found == [[0, 1, 2, 4, 5, 6, 7, 8], [9, 10, 11, 12, 13, 14, 15, 9]]
+
+
+def test_labels_of_data_without_any_are_refused():
+    recipe = toy_recipe(data=DataOptions(source="pictures", labels=True))
+    with pytest.raises(OptionError, match=r"`data\.labels` is set, but pictures has no labels"):
+        build_method(recipe, Bundle({}), labels=0)
 
 
 # Weights.

@@ -1,5 +1,6 @@
 """`train.py` as its users call it."""
 
+import errno
 import os
 import re
 import runpy
@@ -53,7 +54,7 @@ def train(monkeypatch, tmp_path):
             return end.code
         finally:
             for name in list(flags.FLAGS):
-                if name.split(".")[0] in ("config", "workdir", "export", "dry_run"):
+                if name.split(".")[0] in ("config", "workdir", "export", "export_step", "dry_run"):
                     delattr(flags.FLAGS, name)
         return 0
 
@@ -126,6 +127,14 @@ def test_second_ctrl_c_leaves_no_traceback(train, config, monkeypatch):
 
     monkeypatch.setattr("sfe_jax.training.start.fit", lambda *_, **__: stopped())
     assert train(config).startswith("error: stopped at once; start again")
+
+
+def test_full_disk_is_said_in_one_line(train, config, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/toy/scalars.jsonl")
+
+    monkeypatch.setattr("sfe_jax.training.start.fit", full)
+    assert train(config) == "error: runs/toy/scalars.jsonl: No space left on device"
 
 
 def test_error_of_the_program_is_one_line_and_a_status(tmp_path, config):

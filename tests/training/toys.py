@@ -80,7 +80,10 @@ class Toy:
         def loss(params, mean, part, key):
             noise = 0.1 * jax.random.normal(key, (len(part["image"]), WIDTH))
             value = self._loss(frozen, {"params": params}, part, noise)
-            broken = jnp.where(state.step == self.options.loss_breaks, jnp.nan, value)
+            options = self.options
+            too_fast = options.learning_rate == options.breaking_rate
+            breaks = 2 if too_fast else options.loss_breaks
+            broken = jnp.where(state.step == breaks, jnp.nan, value)
             return broken, (mean + jnp.mean(noise), {"loss/train": broken})
 
         mean = state.extra["mean"]
@@ -120,6 +123,7 @@ class ToyOptions:
     learning_rate: float = 1e-2
     accumulate: int = 1
     loss_breaks: int = -1  # Step in which the loss is no number.
+    breaking_rate: float = 0.0  # Learning rate with which the loss breaks in step 2.
     state_breaks: int = -1  # Step in which the state is none, while the loss is one.
     figures: tuple[float, ...] = ()  # What the evaluation finds, by steps taken.
 
