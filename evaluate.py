@@ -1,4 +1,4 @@
-"""Measures generators, inversions and edits from a recipe.
+r"""Measures generators, inversions and edits from a recipe.
 
     python evaluate.py --config=configs/eval_faces64.py --workdir=runs/eval_faces64
     python evaluate.py --config=configs/eval_celebahq_inversion.py \
@@ -16,7 +16,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from sfe_jax.cli.flags import parse_recipe
+from sfe_jax.cli.flags import parse_recipe, recipe_of
 from sfe_jax.core.errors import SfeError
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="The recipe, configs/eval_NAME.py.")
@@ -29,10 +29,12 @@ def main(arguments: list[str]) -> None:
     logging.set_verbosity(logging.WARNING)
     try:
         from sfe_jax.cli.console import say, show_warnings_in_one_line
+        from sfe_jax.evaluation.recipe import EvaluationRecipe
         from sfe_jax.evaluation.start import evaluate
 
         show_warnings_in_one_line()
-        page = evaluate(CONFIG.value, WORKDIR.value or os.path.join("runs", CONFIG.value.name))
+        recipe = recipe_of(CONFIG, EvaluationRecipe)
+        page = evaluate(recipe, WORKDIR.value or os.path.join("runs", recipe.name))
         say(f"{page}: the figures; every one with its provenance in {page.parent}/results.jsonl")
     except SfeError as error:
         sys.exit(f"error: {error}")

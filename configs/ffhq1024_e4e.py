@@ -29,9 +29,9 @@ def get_config() -> Recipe:
             ),
         ),
         weights=("weights/judges.safetensors", "weights/ffhq1024.safetensors"),
-        data=DataOptions(source="data/ffhq256.zip", resolution=256, mirror=True),
+        data=DataOptions(source="data/ffhq256_bilinear.zip", resolution=256, mirror=True),
         evaluation_data=DataOptions(
-            source="data/celeba_hq_test", resolution=256, resize_filter="box"
+            source="data/celeba_hq_test", resolution=256, resize_filter="bilinear"
         ),
         batch_size=8,
         schedule=Schedule(

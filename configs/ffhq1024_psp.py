@@ -4,7 +4,7 @@
     python -m convert_weights model_ir_se50.pth iresnet50-7f187506.pth \
         moco_v2_800ep_pretrain.pth.tar vgg16-397923af.pth vgg.pth \
         alexnet-owt-7be5be79.pth alex.pth -o weights/judges.safetensors
-    sfe dataset FFHQ_FOLDER data/ffhq256.zip --resolution 256 --filter box
+    sfe dataset FFHQ_FOLDER data/ffhq256_bilinear.zip --resolution 256 --filter bilinear
     python train.py --config=configs/ffhq1024_psp.py --workdir=runs/ffhq1024_psp
 
 Needs FFHQ at 256 and, to measure on, the 2,824 test pictures of CelebA-HQ; the generator,
@@ -16,10 +16,6 @@ LPIPS 0.19, L2 0.04.
 The paper learns at 1e-3 in places, the code at 1e-4, as here. The published command for inversion
 has no penalty on codes far from the average (`w_norm`), though the text names 0.005: 0 as in the
 command.
-
-Pictures become 256 by the mean of boxes, for training and for measuring; in the original by
-Pillow's bilinear filter, which is also how users' pictures are shrunk here. At FFHQ's size the two
-differ by 1 to 2 levels of 255 on average.
 
 Everything is float32, as published: encoders in bfloat16 have not been compared.
 
@@ -42,9 +38,9 @@ def get_config() -> Recipe:
             ),
         ),
         weights=("weights/judges.safetensors", "weights/ffhq1024.safetensors"),
-        data=DataOptions(source="data/ffhq256.zip", resolution=256, mirror=True),
+        data=DataOptions(source="data/ffhq256_bilinear.zip", resolution=256, mirror=True),
         evaluation_data=DataOptions(
-            source="data/celeba_hq_test", resolution=256, resize_filter="box"
+            source="data/celeba_hq_test", resolution=256, resize_filter="bilinear"
         ),
         batch_size=8,
         schedule=Schedule(

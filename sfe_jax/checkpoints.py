@@ -375,8 +375,7 @@ class Checkpoints:
             held = ", ".join(sorted(file.name for file in folder.glob("process_*"))) or "none"
             raise WeightsError(
                 f"{self.folder}: step {step} holds no position {_position_file()} of the data "
-                f"(there is {held}); run as many processes as saved it, or begin the data anew "
-                "with `data=None`"
+                f"(there is {held}); run as many processes as saved it"
             )
 
     def _read(self, step: int, **items: Any) -> Any:

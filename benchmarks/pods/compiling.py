@@ -159,7 +159,7 @@ class Compiler:
         grown = memory.output_size_in_bytes - memory.alias_size_in_bytes
         return Cost(
             name=phase.name,
-            interval=phase.interval,
+            interval=phase.every,
             steady=phase.stop is None,
             batch=count,
             held=held,

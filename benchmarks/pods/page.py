@@ -78,7 +78,7 @@ def _phase(cost: Cost, chip: Chip) -> tuple[str, ...]:
     )
     return (
         cost.name,
-        str(cost.interval),
+        f"{cost.interval:.3g}",
         f"{cost.held / GIB:.2f}",
         f"{cost.temp / GIB:.2f}",
         f"{cost.flops / 1e12:.3g}",

@@ -21,7 +21,7 @@ class Cost:
     """What a phase costs one chip."""
 
     name: str  # Of the phase.
-    interval: int  # Steps from one run to the next.
+    interval: float  # Steps from one run to the next, on average.
     steady: bool  # Whether it runs to the end; phases that stop are not in the step's time.
     batch: int  # Pictures on the chip.
     held: int  # Bytes of state and frozen networks.

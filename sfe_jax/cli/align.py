@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sfe_jax.cli.options import Images, OptionalWeights, Out, free_name, list_pictures
 from sfe_jax.cli.photographs import Finder, describe_face, open_finder, take_largest
+from sfe_jax.cli.wording import in_options
 from sfe_jax.core.errors import ImageError, OptionError
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ def _open_bundle(weights: pathlib.Path | None) -> "Bundle":
         )
     from sfe_jax.core.cache import keep_compiled
     from sfe_jax.pipelines.bundle import load_bundle
+    from sfe_jax.pipelines.face_detection import MTCNN_ROLES
 
     keep_compiled()
-    return load_bundle(weights)
+    return load_bundle(weights, roles=MTCNN_ROLES)
 
 
 def _check_spares(files: Iterable[pathlib.Path], photographs: Iterable[pathlib.Path]) -> None:
@@ -92,7 +94,7 @@ def _align_picture(
     for found, file in zip(chosen, files, strict=False):
         face = align_face(photo, found.points, size=size, name=path)
         _write_face(file, face)
-        yield {"image": path, "file": file.name, "size": size, **describe_face(found, face)}
+        yield {"image": str(path), "file": file.name, "size": size, **describe_face(found, face)}
 
 
 def align(
@@ -128,27 +130,26 @@ def align(
     paths = list_pictures(images)
 
     from sfe_jax.cli.console import say
-    from sfe_jax.cli.report import write_json
+    from sfe_jax.cli.report import Report
     from sfe_jax.core.console import progress
 
-    taken: set[str] = set()
-    names = [free_name(path.stem, taken) for path in paths]
+    report = Report(out / "align.json", paths)
     find = open_finder(lambda: _open_bundle(weights), paths, points=points)
-    _check_spares((out / f"{name}.png" for name in names), paths)
-    records, skipped = [], 0
+    _check_spares((out / f"{name}.png" for name in report.names), paths)
+    records, skipped, taken = [], 0, report.taken
     try:
-        named = zip(paths, names, strict=True)
+        named = zip(paths, report.names, strict=True)
         for path, name in progress(named, "aligning", total=len(paths)):
             try:
                 files = _face_files(out, name, taken)
                 faces = _align_picture(path, find, files=files, size=size, all_faces=all_faces)
-                records.extend(faces)
+                records.extend({"name": name, **face} for face in faces)
             except ImageError as error:
                 skipped += 1
-                say(f"skipped {error}")
+                say(f"skipped {in_options(error)}")
     finally:
         if records:
-            write_json(out / "align.json", records)
+            report.add(records)
     say(f"faces in {out}: {len(records)}; photographs skipped: {skipped} of {len(paths)}")
     if not records:
         sys.exit(1)

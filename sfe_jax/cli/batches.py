@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sfe_jax.cli.options import output_names
 from sfe_jax.cli.photographs import Finder, Found, describe_face, open_finder, take_largest
+from sfe_jax.cli.wording import in_options
 from sfe_jax.core.errors import ImageError, OptionError, SfeError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Portrait:
 class Opener(NamedTuple):
     """How the picture at a path is read."""
 
-    check: Callable[[pathlib.Path], object]  # Raises unless `open` will do, at less cost.
+    check: Callable[[pathlib.Path], object]  # `ImageError` unless `open` will do, at less cost.
     open: Callable[[pathlib.Path], Portrait]
     skips: tuple[type[SfeError], ...] = ()  # Errors of `check` after which the others go on.
 
@@ -113,19 +113,34 @@ def choose_opener(
     return open_photographs(find, editor.resolution)
 
 
-def _usable(paths: list[pathlib.Path], opener: Opener) -> list[pathlib.Path]:
-    """The pictures that can be used; says why the others are skipped."""
+def usable_pictures(paths: list[pathlib.Path], opener: Opener) -> list[pathlib.Path]:
+    """The pictures that can be used; says why the others are skipped.
+
+    Raises:
+        ImageError: If some cannot be used and must not be skipped; all of them are named.
+    """
     from sfe_jax.cli.console import say
     from sfe_jax.core.console import progress
 
-    usable = []
+    usable, faults = [], []
     for path in progress(paths, "checking", total=len(paths)):
         try:
             opener.check(path)
         except opener.skips as error:
-            say(f"skipped {error}")
+            say(f"skipped {in_options(error)}")
+        except ImageError as error:
+            faults.append(error)
         else:
             usable.append(path)
+    if len(faults) > 1:
+        for error in faults:
+            say(in_options(error))
+        raise ImageError(
+            f"{len(faults)} of {len(paths)} pictures cannot be used, see above; mend them or leave "
+            "them out"
+        )
+    if faults:
+        raise faults[0]
     return usable
 
 
@@ -142,7 +157,8 @@ def process_pictures(
     """Runs `work` on batches of pictures, and keeps the records as they come.
 
     A face that was cut out of its photograph is written to its folder as aligned.png. Photographs
-    that cannot be used are named, skipped and counted; exit status 1 if all were.
+    that cannot be used are named, skipped and counted; exit status 1 if all were. The report keeps
+    what earlier runs wrote of other pictures, whose folders are left alone.
 
     Args:
         paths: Of the pictures.
@@ -156,31 +172,33 @@ def process_pictures(
     Raises:
         ImageError: If a picture that must not be skipped cannot be used; found before the work
             rather than in its midst.
+        SfeError: If the folder cannot be written, or holds another file of the report's name.
     """
     from sfe_jax.cli.console import announce_compilation, say
-    from sfe_jax.cli.report import describe_scores, write_json
+    from sfe_jax.cli.report import Report, describe_scores
     from sfe_jax.core.console import progress
     from sfe_jax.core.images import save_image
 
-    usable = _usable(paths, opener)
+    kept = Report(report, paths)
+    usable = usable_pictures(paths, opener)
     skipped = f"photographs skipped: {len(paths) - len(usable)} of {len(paths)}"
     if not usable:
         say(skipped)
         sys.exit(1)
     announce_compilation()
-    records = []
-    folders = [report.parent / name for name in output_names(usable)]
+    folders = dict(zip(paths, kept.folders, strict=True))
     starts = range(0, len(usable), batch)
     for start in progress(starts, what, total=len(starts)):
-        rows = slice(start, start + batch)
-        portraits = [opener.open(path) for path in usable[rows]]
-        results = work(portraits, folders[rows])
-        done = zip(usable[rows], portraits, folders[rows], results, strict=True)
-        for path, portrait, folder, record in done:
+        part = usable[start : start + batch]
+        portraits = [opener.open(path) for path in part]
+        results = work(portraits, [folders[path] for path in part])
+        records = []
+        for path, portrait, record in zip(part, portraits, results, strict=True):
+            folder = folders[path]
             if portrait.paste:
                 save_image(folder / "aligned.png", portrait.picture)
             say(f"{path}: {describe_scores(record)}, pictures in {folder}")
-            facts = {"image": str(path), "method": editor.method_name, **portrait.facts}
-            records.append({**facts, **record})
-        write_json(report, records)
+            facts = {"image": str(path), "name": folder.name, "method": editor.method_name}
+            records.append({**facts, **portrait.facts, **record})
+        kept.add(records)
     say(f"wrote {report}; {skipped}" if opener.skips else f"wrote {report}")

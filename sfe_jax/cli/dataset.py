@@ -116,7 +116,9 @@ def dataset(
     /,
     resolution: int | None = None,
     transform: Literal["none", "center-crop", "center-crop-wide"] = "none",
-    resize_filter: Annotated[Literal["box", "lanczos"], tyro.conf.arg(name="filter")] = "lanczos",
+    resize_filter: Annotated[
+        Literal["box", "bilinear", "lanczos"], tyro.conf.arg(name="filter")
+    ] = "lanczos",
     channels: Literal[1, 3] = 3,
     max_images: int | None = None,
     strict: bool = False,

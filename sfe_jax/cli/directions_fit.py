@@ -107,24 +107,16 @@ def choose_rows(rows: tuple[int, int] | None, num_ws: int) -> range:
 
 def _sample_w(network: "Network", *, count: int, seed: int, class_index: int | None) -> Any:
     """Codes [count, W] of normally distributed z."""
-    import jax
-    import jax.numpy as jnp
     import numpy as np
 
-    from sfe_jax.core.trees import apply
-    from sfe_jax.evaluation.drawn_faces.comparing import compute_rows
-    from sfe_jax.latents.sampling import one_hot
+    from sfe_jax.latents.sampling import map_to_w, one_hot
+    from sfe_jax.pipelines.batching import in_batches
 
     generator: Any = network.module
-    label = one_hot(class_index, generator.c_dim, 1)
     z = np.random.default_rng(seed).standard_normal((count, generator.z_dim), np.float32)
-
-    @jax.jit
-    def mapping(variables, z):
-        labels = jnp.repeat(label, len(z), axis=0)
-        return apply(generator, variables, z, labels, method="map")[:, 0]
-
-    return compute_rows(partial(mapping, network.variables), MAP_BATCH, z)
+    labels = one_hot(class_index, generator.c_dim, count)
+    run = partial(map_to_w, generator, network.variables)
+    return np.concatenate(in_batches(run, MAP_BATCH, z, labels))
 
 
 def _build_judge(
@@ -335,7 +327,7 @@ def fit_directions(
     from sfe_jax.pipelines.bundle import load_bundle
 
     keep_compiled()
-    bundle = load_bundle(weights)
+    bundle = load_bundle(weights, roles=("generator", "features"))
     network = bundle.network("generator")
     generator: Any = network.module
     moved = choose_rows(rows, generator.num_ws)

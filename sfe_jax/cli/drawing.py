@@ -148,7 +148,7 @@ def open_synthesizer(drawing: Drawing) -> "Synthesizer":
 
     keep_compiled()
     synthesizer = Synthesizer(
-        load_bundle(drawing.weights or faces64()),
+        load_bundle(drawing.weights or faces64(), roles=("generator",)),
         class_index=drawing.class_index,
         noise_mode=drawing.noise_mode,
         precision=drawing.precision,
@@ -190,11 +190,14 @@ def truncate(synthesizer: "Synthesizer", drawing: Drawing, ws: "np.ndarray") -> 
     """Codes [N, L, W], truncated as the options say.
 
     Raises:
-        SfeError: If a centre is not one of this generator.
+        SfeError: If a centre is not one of this generator, or it has fewer rows than the cutoff.
     """
     from sfe_jax.cli.console import say
     from sfe_jax.latents.truncation import nearest_centers, truncate_about
 
+    rows = synthesizer.generator.num_ws
+    if drawing.cutoff is not None and drawing.cutoff > rows:
+        raise OptionError(f"--cutoff is {drawing.cutoff}; this generator has {rows} rows")
     if drawing.psi == 1:
         return ws
     match parse_center(drawing.center):

@@ -48,7 +48,12 @@ def _merge_requests(texts: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
     merged: dict[str, tuple[float, ...]] = {}
     for name, strengths in map(parse_edit, texts):
         merged[name] = tuple(dict.fromkeys((*merged.get(name, ()), *strengths)))
-    for name in merged:
+    for name, strengths in merged.items():
+        if len({f"{strength:+g}" for strength in strengths}) < len(strengths):
+            raise OptionError(
+                f"--edit {name}: two strengths agree in six digits, which name their pictures; "
+                "leave one out"
+            )
         if name.casefold() in OWN_NAMES:
             raise OptionError(
                 f"--edit {name}: its strip {name}.png would replace another picture; rename the "
@@ -73,11 +78,30 @@ def _write_edit(
     }
 
 
+def _read_background(mask: pathlib.Path, editor: "Editor", *, count: int) -> "np.ndarray":
+    """Where nothing is to change: float32 [1, R, R], 1 where the mask is white.
+
+    Raises:
+        OptionError: If there are several photographs, or the method cannot use it.
+        ImageError: If it is no square picture.
+    """
+    import numpy as np
+
+    from sfe_jax.core.images import load_aligned
+
+    if count != 1:
+        raise OptionError(f"--mask is of one photograph; {count} are given")
+    if editor.method_name != "sfe":
+        raise OptionError(f"--mask goes with the method sfe; this one is {editor.method_name}")
+    return load_aligned(mask, editor.resolution)[None, :, :, 0] / np.float32(255)
+
+
 def _edit_pictures(
     editor: "Editor",
     portraits: list[Portrait],
     requests: "list[Request]",
     folders: list[pathlib.Path],
+    background: "np.ndarray | None",
 ) -> list[dict[str, Any]]:
     """Inverts pictures, makes all their edits, and writes them.
 
@@ -86,6 +110,7 @@ def _edit_pictures(
         portraits: N.
         requests: Name, arrays and strengths of every edit.
         folders: N, where the pictures go.
+        background: float32 [N, R, R], 1 where nothing is to change; None for nowhere.
 
     Returns:
         Per picture the scores of its inversion, and the file of every edit.
@@ -104,6 +129,8 @@ def _edit_pictures(
     ]
     for folder, image in zip(folders, inverted, strict=True):
         save_image(folder / "inversion.png", image)
+    if background is not None:
+        inversion = editor.protect(inversion, background)
     for name, operands, strengths in requests:
         labels = [f"{name} {strength:+g}" for strength in strengths]
         edited = editor.edit(inversion, operands, strengths)
@@ -130,6 +157,7 @@ def edit(
     crop: bool = False,
     align: bool = False,
     points: pathlib.Path | None = None,
+    mask: pathlib.Path | None = None,
 ) -> None:
     """Inverts photographs and edits them; with --align as they come from a camera.
 
@@ -158,6 +186,8 @@ def edit(
         points: With --align, file (.json, .npy) of x, y in pixels of the only photograph, turned
             upright: two eyes, nose and two corners of the mouth, left before right as one sees the
             face, or dlib's 68 points. MTCNN is not needed then.
+        mask: Picture of the aligned face's size, white where its background is to stay, black where
+            the edit acts; of the only photograph, with the method sfe.
     """
     if not edit:
         raise OptionError("no --edit given; write for example --edit smile=3, or use `sfe invert`")
@@ -177,6 +207,7 @@ def edit(
         domain=domain,
         directions=directions,
     )
+    background = _read_background(mask, editor, count=len(paths)) if mask else None
     requests = [(name, editor.operands(name), strengths) for name, strengths in parsed.items()]
     for name, strengths in parsed.items():
         direction = find(name, editor.directions)
@@ -186,7 +217,7 @@ def edit(
         paths,
         editor,
         choose_opener(editor, paths, align=align, crop=crop, points=points),
-        lambda portraits, folders: _edit_pictures(editor, portraits, requests, folders),
+        lambda portraits, folders: _edit_pictures(editor, portraits, requests, folders, background),
         what="editing",
         report=out / "edits.json",
         batch=batch,

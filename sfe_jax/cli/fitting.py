@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from sfe_jax.cli.options import output_names
 from sfe_jax.core.errors import OptionError
 
 if TYPE_CHECKING:
@@ -22,18 +21,25 @@ Work = Callable[["np.ndarray", list[pathlib.Path], "Watch"], list[dict[str, Any]
 records with "distance" and scores."""
 
 
-def open_bundle(weights: pathlib.Path | None) -> "Bundle":
+def open_bundle(weights: pathlib.Path | None, *, encoder: str) -> "Bundle":
     """The bundle that the user named, or that of the package, with the compilation cache on.
+
+    Args:
+        weights: The file; None for that of the package.
+        encoder: Method of whose networks codes come; any other word if of none.
 
     Raises:
         SfeError: If it cannot be used.
     """
     from sfe_jax.core.cache import keep_compiled
     from sfe_jax.pipelines.bundle import load_bundle
+    from sfe_jax.pipelines.editor import METHOD_ROLES
+    from sfe_jax.pipelines.likeness import LIKENESS_ROLES
     from sfe_jax.weights import faces64
 
     keep_compiled()
-    return load_bundle(weights or faces64())
+    roles = ("generator", "arcface", *LIKENESS_ROLES, *METHOD_ROLES.get(encoder, ()))
+    return load_bundle(weights or faces64(), roles)
 
 
 def check_counts(**counts: int) -> None:
@@ -93,35 +99,36 @@ def fit_pictures(
 
     Raises:
         ImageError: If a picture cannot be used; found before the work rather than in its midst.
+        SfeError: If the folder cannot be written, or holds another file of the report's name.
     """
     import numpy as np
 
+    from sfe_jax.cli.batches import open_aligned, usable_pictures
     from sfe_jax.cli.console import announce_compilation, say
-    from sfe_jax.cli.report import describe_scores, write_json
-    from sfe_jax.core.console import progress
-    from sfe_jax.core.images import load_aligned
-    from sfe_jax.pipelines.fitting import Look, batches
+    from sfe_jax.cli.report import Report, describe_scores
+    from sfe_jax.pipelines.fitting import Look
 
-    for path in progress(paths, "checking", total=len(paths)):
-        load_aligned(path, fitting.resolution, crop=crop)
+    kept = Report(report, paths)
+    opener = open_aligned(fitting.resolution, crop=crop)
+    usable_pictures(paths, opener)
     say(f"{fitting.bundle.path}: likeness as {fitting.likeness.role} sees it")
     announce_compilation()
-    folders = [report.parent / name for name in output_names(paths)]
-    parts = list(batches(len(paths), fitting.batch_size))
-    records: list[dict[str, Any]] = []
-    with distance_bar(what, steps * len(parts)) as move:
-        for index, rows in enumerate(parts):
+    starts = range(0, len(paths), fitting.batch_size)
+    with distance_bar(what, steps * len(starts)) as move:
+        for index, start in enumerate(starts):
+            rows = slice(start, start + fitting.batch_size)
 
             def watch(look: Look, before: int = index * steps) -> None:
                 move(before + look.step, float(look.distances.mean()))
 
-            pictures = [load_aligned(path, fitting.resolution, crop=crop) for path in paths[rows]]
-            results = work(np.stack(pictures), folders[rows], watch)
+            pictures = [opener.open(path).picture for path in paths[rows]]
+            results = work(np.stack(pictures), kept.folders[rows], watch)
             move((index + 1) * steps, float(np.mean([result["distance"] for result in results])))
-            for path, folder, result in zip(paths[rows], folders[rows], results, strict=True):
+            records = []
+            for path, folder, result in zip(paths[rows], kept.folders[rows], results, strict=True):
                 scores = f"distance {result['distance']:.4f}, {describe_scores(result)}"
                 say(f"{path}: {scores}, pictures in {folder}")
-                network = fitting.likeness.role
-                records.append({"image": str(path), "distance_network": network, **result})
-            write_json(report, records)
+                facts = {"image": str(path), "name": folder.name}
+                records.append({**facts, "distance_network": fitting.likeness.role, **result})
+            kept.add(records)
     say(f"wrote {report}")

@@ -1,12 +1,14 @@
 """Command lines of programs that take a recipe: `--config=configs/X.py --config.field=value`."""
 
 import sys
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from absl import app, flags
 from ml_collections import config_flags
 
-from sfe_jax.core.errors import SfeError
+from sfe_jax.core.errors import OptionError, SfeError
+
+Recipe = TypeVar("Recipe")
 
 
 def parse_recipe(arguments: list[str], config: flags.FlagHolder[Any]) -> list[str]:
@@ -24,8 +26,25 @@ def parse_recipe(arguments: list[str], config: flags.FlagHolder[Any]) -> list[st
     try:
         rest = app.parse_flags_with_usage(arguments)
         _ = config.value.name  # A file that is not there is missed when it is first used.
+    except SyntaxError as error:
+        sys.exit(f"error: --config: is no recipe, {error}")
     except (KeyError, ValueError, OSError, SfeError) as error:
         sys.exit(f"error: --config: {' '.join(str(error.args[-1]).split())}")
     if rest[1:]:
         sys.exit(f"error: unknown argument {rest[1]!r}; options begin with --")
     return rest
+
+
+def recipe_of(config: flags.FlagHolder[Any], kind: type[Recipe]) -> Recipe:
+    """The recipe of a command line that was read.
+
+    Raises:
+        OptionError: If it is of another kind.
+    """
+    recipe = config.value
+    if not isinstance(recipe, kind):
+        raise OptionError(
+            f"--config: {recipe.name} is of another program, a {type(recipe).__name__}; required "
+            f"is a {kind.__name__}"
+        )
+    return recipe

@@ -21,6 +21,7 @@ from sfe_jax.cli.mix import mix
 from sfe_jax.cli.project import project
 from sfe_jax.cli.trial import trial
 from sfe_jax.cli.tune import tune
+from sfe_jax.cli.wording import in_options
 from sfe_jax.core.errors import SfeError
 
 COMMANDS = {
@@ -53,7 +54,7 @@ def main() -> None:
             description="Invert and edit photographs with StyleFeatureEditor and StyleGAN.",
         )
     except SfeError as error:
-        sys.exit(fail(str(error)))
+        sys.exit(fail(in_options(error)))
     except KeyboardInterrupt:
         sys.exit(130)
 

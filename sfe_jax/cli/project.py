@@ -143,7 +143,7 @@ def project(
     options = ProjectionOptions(
         steps=steps, learning_rate=learning_rate, code_noise=code_noise, whiteness=whiteness
     )
-    bundle, size = open_bundle(weights), min(batch, len(paths))
+    bundle, size = open_bundle(weights, encoder=start), min(batch, len(paths))
     encoder = None
     if start != "average":
         encoder = Editor(bundle, method=start, precision=precision, batch_size=size)

@@ -14,7 +14,6 @@ from sfe_jax.cli.options import (
     Out,
     Precision,
     list_pictures,
-    output_names,
 )
 from sfe_jax.core.errors import OptionError
 
@@ -70,10 +69,11 @@ def read_pivots(
     """
     import numpy as np
 
+    from sfe_jax.cli.report import find_results
     from sfe_jax.latents.files import read_codes
 
-    names = output_names(paths)
-    files = [_code_file(ws / name) for name in names] if ws.is_dir() else [ws]
+    folders = find_results(ws, paths) if ws.is_dir() else []
+    files = [_code_file(folder) for folder in folders] or [ws]
     codes = np.concatenate([read_codes(file, num_ws=num_ws, w_dim=w_dim) for file in files])
     if len(codes) != len(paths):
         raise OptionError(f"--ws: {ws} holds {len(codes)} codes; there are {len(paths)} pictures")
@@ -236,7 +236,7 @@ def tune(
         locality=locality,
         class_index=class_index,
     )
-    bundle, size = open_bundle(weights), min(batch, len(paths))
+    bundle, size = open_bundle(weights, encoder=pivot), min(batch, len(paths))
     tuner = Tuner(
         bundle, distance=distance, options=options, seed=seed, batch_size=size, precision=precision
     )

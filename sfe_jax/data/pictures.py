@@ -13,8 +13,9 @@ from sfe_jax.core.errors import ImageError, OptionError
 Transform = Literal["none", "center-crop", "center-crop-wide"]
 """As it is; the largest centred square; the largest centred 4:3 window between black bars."""
 
-Filter = Literal["box", "lanczos"]
-"""Antialiased filters of Pillow. StyleGAN2-ADA's published scores are for boxes."""
+Filter = Literal["box", "bilinear", "lanczos"]
+"""Antialiased filters of Pillow. StyleGAN2-ADA's published scores are for boxes; pSp, e4e and SFE
+shrink by the bilinear one."""
 
 Alpha = Literal["white", "refuse"]
 """Transparent parts become white; or a picture that has some is refused."""
@@ -22,7 +23,11 @@ Alpha = Literal["white", "refuse"]
 MAX_ENLARGEMENT = 8
 """A picture smaller than the resolution by more than this factor is refused."""
 
-_FILTERS = {"box": Image.Resampling.BOX, "lanczos": Image.Resampling.LANCZOS}
+_FILTERS = {
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "lanczos": Image.Resampling.LANCZOS,
+}
 
 
 @dataclass(frozen=True)

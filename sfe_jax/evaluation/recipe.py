@@ -21,7 +21,7 @@ class PictureOptions:
     count: int = 0  # The first so many; 0 for all. Of procedural faces so many are drawn.
     resolution: int = 0  # Pixels a side; 0 for their own, which must then be one.
     transform: str = "center-crop"  # How they become square; see `sfe_jax.data.pictures`.
-    resize_filter: str = "lanczos"  # How they are resized: "lanczos" or "box".
+    resize_filter: str = "lanczos"  # How they are resized: "lanczos", "bilinear" or "box".
     annotation: str = ""  # File of their attributes in CelebA's form; "" for the source's labels.
     label_names: tuple[str, ...] = ()  # Of the places of those labels; () for their numbers.
     statistics: str = ""  # File of pytorch-fid in place of their own statistics, for FID alone.

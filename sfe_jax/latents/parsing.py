@@ -37,7 +37,9 @@ def parse_seeds(text: str, *, option: str = "--seeds") -> list[int]:
         if ends is None:
             raise OptionError(f"{option} is {text!r}; write numbers and ranges such as 0-3,7")
         first, last = ends
-        if not first <= last < min(first + MAX_SEEDS, 2**32):
+        if last >= 2**32:
+            raise OptionError(f"{option} has {part!r}; seeds are below {2**32}")
+        if not first <= last < first + MAX_SEEDS:
             raise OptionError(f"{option} has {part!r}; a range goes up, by less than {MAX_SEEDS}")
         seeds.extend(range(first, last + 1))
     return seeds

@@ -4,6 +4,7 @@ Source: stylegan2-ada-pytorch generate.py (seeds), projector.py (statistics of W
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import numpy as np
@@ -32,26 +33,26 @@ def one_hot(class_index: int | None, c_dim: int, count: int) -> np.ndarray:
     Raises:
         OptionError: If the generator has classes and none is given, or the other way round.
     """
+    if class_index not in (range(c_dim) if c_dim else (None,)):
+        remedy = f"{c_dim} classes: choose 0 to {c_dim - 1}" if c_dim else "no classes: give none"
+        raise OptionError(f"`class_index` is {class_index}; this generator has {remedy}")
     labels = np.zeros((count, c_dim), np.float32)
-    if c_dim and class_index is None:
-        raise OptionError(f"this generator has {c_dim} classes; choose with --class 0..{c_dim - 1}")
     if class_index is not None:
-        if not 0 <= class_index < c_dim:
-            raise OptionError(f"--class is {class_index}; this generator has {c_dim} classes")
         labels[:, class_index] = 1
     return labels
+
+
+@partial(jax.jit, static_argnums=0)
+def _map(generator: StyleGenerator, variables: Variables, z: Array, labels: Array) -> Array:
+    """Compiled once for each network and number of codes, whoever asks."""
+    return apply(generator, variables, z, labels, method="map")[:, 0]  # All rows are equal.
 
 
 def map_to_w(
     generator: StyleGenerator, variables: Variables, z: np.ndarray, labels: np.ndarray
 ) -> np.ndarray:
     """Codes w [N, W] of z [N, Z] and labels [N, c_dim], not truncated."""
-
-    @jax.jit
-    def run(variables: Variables, z: np.ndarray, labels: np.ndarray) -> Array:
-        return apply(generator, variables, z, labels, method="map")[:, 0]  # All rows are equal.
-
-    return np.asarray(run(variables, z, labels))
+    return np.asarray(_map(generator, variables, z, labels))
 
 
 def sample_w(generator: StyleGenerator, variables: Variables, labels: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from sfe_jax.core.checks import check_shape
+from sfe_jax.core.choices import Precision, check_choice
 from sfe_jax.core.types import Array
 from sfe_jax.models.layer_table import FFHQ_CHANNELS, Architecture, resolutions
 from sfe_jax.models.mapping import Mapping
@@ -108,7 +109,7 @@ class Discriminator(nn.Module):
     num_std_channels: int = 1  # Channels of the minibatch statistic; 0 for none.
     neighbours: bool = False  # Whether groups are of neighbours, as training on many devices needs.
     conv_clamp: float | None = None  # Bound of every convolution's outputs. None = no bound.
-    precision: str = "float32"  # Of the blocks: "float32" or "bfloat16"; the epilogue is float32.
+    precision: Precision = "float32"  # Of the blocks; the epilogue is float32.
 
     @property
     def resolution(self) -> int:
@@ -129,7 +130,10 @@ class Discriminator(nn.Module):
         Raises:
             ShapeError: If the pictures or labels are of another size, or N does not divide into
                 groups.
+            OptionError: If the architecture or precision is unknown.
         """
+        check_choice("architecture", self.architecture, Architecture)
+        check_choice("precision", self.precision, Precision)
         size = (None, self.resolution, self.resolution, self.image_channels)
         check_shape("images", images.shape, size)
         if c is not None:

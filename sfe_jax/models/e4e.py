@@ -15,7 +15,8 @@ class E4eEncoder(nn.Module):
     """Codes near W: row i is w_0 + offset_i, offsets being learned stage by stage.
 
     It adds the average code that its weights were trained with; it is zero until a converter or
-    a trainer sets it.
+    a trainer sets it. Pictures of cars are wide, and lie in a square between bars: of their 256
+    rows the original reads 32 to 223.
     """
 
     num_styles: int = 18  # Rows L of W+.
@@ -25,6 +26,7 @@ class E4eEncoder(nn.Module):
     depths: tuple[int, ...] = DEPTHS[50]  # Units per stage of the body.
     widths: tuple[int, ...] = WIDTHS  # Channels per stage of the body.
     squeeze_excitation: bool = True  # IR-SE or IR.
+    rows: tuple[int, ...] | None = None  # First that is read, and the first that is not; None: all.
 
     @nn.compact
     def __call__(
@@ -41,6 +43,8 @@ class E4eEncoder(nn.Module):
         Returns:
             [N, L, W].
         """
+        if self.rows:
+            images = images[:, slice(*self.rows)]
         average = self.variable("buffers", "w_avg", jnp.zeros, (self.num_styles, self.w_dim))
         pyramid = StylePyramid(
             self.num_styles,

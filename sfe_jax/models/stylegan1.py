@@ -10,7 +10,6 @@ Source: StyleGAN (arXiv:1812.04948); NVlabs/stylegan, training/networks_stylegan
 import math
 from collections.abc import Mapping as MappingType
 from collections.abc import Sequence
-from typing import get_args
 
 import flax.linen as nn
 import jax
@@ -19,6 +18,7 @@ import numpy as np
 from jax import lax
 
 from sfe_jax.core.checks import check_shape
+from sfe_jax.core.choices import Precision, check_choice
 from sfe_jax.core.errors import OptionError, ShapeError
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
@@ -288,7 +288,7 @@ class Synthesis(nn.Module):
     image_channels: int = 3  # Channels of the picture.
     use_noise: bool = True  # Whether noise is added.
     lod: float = 0.0  # Levels that the network still has to grow.
-    precision: str = "float32"  # Of the activations: "float32" or "bfloat16".
+    precision: Precision = "float32"  # Of the activations.
 
     @property
     def resolution(self) -> int:
@@ -296,7 +296,12 @@ class Synthesis(nn.Module):
         return 2 << len(self.channels)
 
     def setup(self) -> None:
-        """Declares one block per resolution."""
+        """Declares one block per resolution.
+
+        Raises:
+            OptionError: If the precision is unknown.
+        """
+        check_choice("precision", self.precision, Precision)
         layers, before = adain_layers(self.channels), (0, *self.channels[:-1])
         for index, fan_in in enumerate(before):
             pair = layers[2 * index : 2 * index + 2]
@@ -351,8 +356,7 @@ class Synthesis(nn.Module):
             if ws is None:
                 raise ShapeError("`ws` is None; required is W+ or `styles`")
             styles = self.styles(ws)
-        if noise_mode not in get_args(NoiseMode):
-            raise OptionError(f"`noise_mode` is {noise_mode!r}; choose from {get_args(NoiseMode)}")
+        check_choice("noise_mode", noise_mode, NoiseMode)
         fading, missing = math.modf(self._checked_lod(lod))
         shown = self.resolution >> int(missing)
         layers = [layer for layer in adain_layers(self.channels) if layer.resolution <= shown]
@@ -393,7 +397,7 @@ class Generator(StyleGenerator):
     mapping_features: int | None = None  # Width of its hidden layers; None is `w_dim`.
     use_noise: bool = True  # Whether noise is added.
     lod: float = 0.0  # Levels that the network still has to grow; 0 if finished.
-    precision: str = "float32"  # Of the activations: "float32" or "bfloat16".
+    precision: Precision = "float32"  # Of the activations.
 
     def setup(self) -> None:
         """Declares the two networks."""

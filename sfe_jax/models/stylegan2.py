@@ -7,14 +7,15 @@ stylegan2-pytorch model.py, whose generator is the same network under other name
 import math
 from collections.abc import Mapping as MappingType
 from functools import partial
-from typing import Any, Literal, NamedTuple, TypedDict, get_args
+from typing import Any, Literal, NamedTuple, TypedDict
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.errors import OptionError, ShapeError
+from sfe_jax.core.choices import Precision, check_choice
+from sfe_jax.core.errors import ShapeError
 from sfe_jax.core.precision import broadcast_like
 from sfe_jax.core.types import Array
 from sfe_jax.models.generator import StyleGenerator
@@ -188,10 +189,16 @@ class Synthesis(nn.Module):
     architecture: Architecture = "skip"  # How images leave.
     use_noise: bool = True  # Whether noise is added.
     conv_clamp: float | None = None  # Bound of every layer's outputs. None = no bound.
-    precision: str = "float32"  # Of the activations: "float32" or "bfloat16".
+    precision: Precision = "float32"  # Of the activations.
 
     def setup(self) -> None:
-        """Declares one block per resolution."""
+        """Declares one block per resolution.
+
+        Raises:
+            OptionError: If the architecture or precision is unknown.
+        """
+        check_choice("architecture", self.architecture, Architecture)
+        check_choice("precision", self.precision, Precision)
         for block, layers in self._layers_by_block().items():
             module = SynthesisBlock(
                 layers, self.architecture, self.w_dim, self.use_noise, self.conv_clamp
@@ -267,8 +274,7 @@ class Synthesis(nn.Module):
             if ws is None:
                 raise ShapeError("`ws` is None; required is W+ or `styles`")
             styles = self.styles(ws)
-        if noise_mode not in get_args(NoiseMode):
-            raise OptionError(f"`noise_mode` is {noise_mode!r}; choose from {get_args(NoiseMode)}")
+        check_choice("noise_mode", noise_mode, NoiseMode)
         replace = self._checked_replacements(replace)
         done, last = self._checked_resolutions(start, stop_at)
         self._check_styles(styles, done, last)
@@ -351,7 +357,7 @@ class Generator(StyleGenerator):
     embed_features: int | None = None  # Width of its embedded label; None is `w_dim`.
     use_noise: bool = True  # Whether noise is added.
     conv_clamp: float | None = None  # Bound of every layer's outputs. None = no bound.
-    precision: str = "float32"  # Of the activations: "float32" or "bfloat16".
+    precision: Precision = "float32"  # Of the activations.
 
     def setup(self) -> None:
         """Declares the two networks."""

@@ -11,6 +11,7 @@ Source: StyleGAN3 (arXiv:2106.12423); stylegan3, training/networks_stylegan3.py.
 
 import math
 from collections.abc import Mapping as MappingType
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -19,6 +20,7 @@ import numpy as np
 from jax import lax
 
 from sfe_jax.core.checks import check_shape
+from sfe_jax.core.choices import Precision, check_choice
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.core.types import Array
 from sfe_jax.models.alias_free_table import (
@@ -217,10 +219,15 @@ class Synthesis(nn.Module):
     w_dim: int = 512  # Size W of the codes.
     output_scale: float = 0.25  # Factor of the picture.
     conv_clamp: float | None = 256.0  # Bound of every layer's activations. None = no bound.
-    precision: str = "float32"  # Of the activations: "float32" or "bfloat16".
+    precision: Precision = "float32"  # Of the activations.
 
     def setup(self) -> None:
-        """Declares the input and one module per layer."""
+        """Declares the input and one module per layer.
+
+        Raises:
+            OptionError: If the precision is unknown.
+        """
+        check_choice("precision", self.precision, Precision)
         first = self.layers[0]
         self.input = FourierInput(first.source, first.in_channels, self.w_dim)
         for layer in self.layers:
@@ -260,8 +267,9 @@ class Synthesis(nn.Module):
 
         Raises:
             ShapeError: If a code does not fit.
+            OptionError: If the noise mode is unknown.
         """
-        del noise_mode
+        check_choice("noise_mode", noise_mode, NoiseMode)
         if styles is None:
             if ws is None:
                 raise ShapeError("`ws` is None; required is W+ or `styles`")
@@ -300,7 +308,7 @@ class Generator(StyleGenerator):
     margin: int = 10  # Pixels around the picture that layers also compute.
     output_scale: float = 0.25  # Factor of the picture.
     conv_clamp: float | None = 256.0  # Bound of every layer's activations. None = no bound.
-    precision: str = "float32"  # Of the activations: "float32" or "bfloat16".
+    precision: Precision = "float32"  # Of the activations.
 
     def setup(self) -> None:
         """Declares the two networks."""
@@ -349,3 +357,9 @@ class Generator(StyleGenerator):
             radial=self.radial,
             image_channels=self.image_channels,
         )
+
+    @property
+    def code_sizes(self) -> dict[str, Any]:
+        """Sizes of W+ and StyleSpace, in which the input's transform is a layer too."""
+        sizes = super().code_sizes
+        return {**sizes, "style_channels": {"input": 4, **sizes["style_channels"]}}

@@ -16,7 +16,6 @@ from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError, WeightsError
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
-from sfe_jax.ops.resize import resize_bilinear
 from sfe_jax.perceptual.alexnet import AlexNet
 from sfe_jax.perceptual.squeezenet import SqueezeNet
 from sfe_jax.perceptual.vgg import Vgg16
@@ -127,10 +126,6 @@ class Lpips(nn.Module):
             raise ShapeError(f"`images` are {size}, too small for {self.trunk}; use at least 32")
         return [normalise_channels(x.astype(jnp.float32)) for x in maps]
 
-    def difference_maps(self, features: Sequence[Array], target: Sequence[Array]) -> list[Array]:
-        """Weighted squared differences of two results of `features`: [N, h, w] for each map."""
-        return self.heads(*(jnp.square(x - y) for x, y in zip(features, target, strict=True)))
-
     def compare(self, features: Sequence[Array], target: Sequence[Array]) -> Array:
         """Share of each map in the distance.
 
@@ -141,25 +136,9 @@ class Lpips(nn.Module):
         Returns:
             [N, number of maps], not negative; their sum over the maps is the distance.
         """
-        maps = self.difference_maps(features, target)
+        squares = (jnp.square(x - y) for x, y in zip(features, target, strict=True))
+        maps = self.heads(*squares)
         return jnp.stack([jnp.mean(x, axis=(1, 2)) for x in maps], axis=1)
-
-    def distance_map(self, images: Array, target: Array) -> Array:
-        """Where two pictures differ: all maps brought to their size, bilinearly, and added.
-
-        Args:
-            images: [N, H, W, 3] in [-1, 1].
-            target: [N, H, W, 3] in [-1, 1].
-
-        Returns:
-            [N, H, W].
-
-        Source: PerceptualSimilarity lpips/lpips.py, spatial=True.
-        """
-        height, width = images.shape[1:3]
-        maps = self.difference_maps(self.features(images), self.features(target))
-        resized = [resize_bilinear(x[..., None], (height, width)) for x in maps]
-        return sum(resized[1:], start=resized[0])[..., 0]
 
     def __call__(self, images: Array, target: Array) -> Array:
         """Distances of pictures.

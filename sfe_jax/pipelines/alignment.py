@@ -40,7 +40,7 @@ def open_detector(bundle: Bundle) -> FaceDetector:
         raise WeightsError(
             f"{bundle.path}: no {missing[0]!r} in this bundle, so faces cannot be found; add "
             f"pixel2style2pixel's files by `python -m convert_weights {bundle.path} pnet.npy "
-            "rnet.npy onet.npy -o OUT.safetensors`, or give --points"
+            "rnet.npy onet.npy -o OUT.safetensors`, or give the face's `points`"
         )
     return FaceDetector(bundle)
 
@@ -110,6 +110,6 @@ def find_faces(
     )
     if not faces:
         counted = f"after a larger photograph is shrunk to {DETECTION_SIDE}"
-        raise no_face(name, f"{counted}; crop it, or give its --points")
+        raise no_face(name, f"{counted}; crop it, or give its `points`")
     found = [scale_face(face, np.array([width, height]) / size) for face in faces]
     return sorted(found, key=lambda face: -box_sizes(face.box[None]).prod())

@@ -10,7 +10,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -115,15 +115,19 @@ class Bundle:
     sources: tuple[Source, ...] = ()  # Where the weights came from.
     records: tuple[Direction, ...] = ()  # Fitted directions; their arrays are in `directions`.
     path: str = "(unsaved)"  # Of the file, for messages.
+    unread: tuple[str, ...] = ()  # Roles that the file holds too.
 
     def network(self, role: str) -> Network:
         """The network of a role.
 
         Raises:
-            WeightsError: If the bundle has none.
+            WeightsError: If the bundle has none, or it was not read.
         """
+        if role in self.unread:
+            raise WeightsError(f"{self.path}: {role!r} was not read; name it in `roles`")
         if role not in self.networks:
-            held = ", ".join(sorted(self.networks)) or "nothing"
+            nothing = "directions alone" if self.directions else "nothing"
+            held = ", ".join(sorted((*self.networks, *self.unread))) or nothing
             raise WeightsError(f"{self.path}: no {role!r} in this bundle; it holds {held}")
         return self.networks[role]
 
@@ -442,11 +446,12 @@ def read_description(path: str | pathlib.Path) -> Description:
     )
 
 
-def _read_tensors(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """Every array of a file."""
+def _read_tensors(path: pathlib.Path, prefixes: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The arrays of a file whose names begin with one of `prefixes`."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = [name for name in file.keys() if name.startswith(prefixes)]  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in names}
     except (safetensors.SafetensorError, OSError, AttributeError, TypeError) as error:
         raise FileFormatError(
             f"{path}: its arrays cannot be read ({error}); required are float32 or float16: "
@@ -460,11 +465,13 @@ def _below(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarr
     return {name.removeprefix(prefix): value for name, value in found.items()}
 
 
-def load_bundle(path: str | pathlib.Path) -> Bundle:
+def load_bundle(path: str | pathlib.Path, roles: Collection[str] | None = None) -> Bundle:
     """Reads a bundle.
 
     Args:
         path: A file written by `save_bundle`.
+        roles: Networks that are wanted, as far as the file holds them; of others no array is read.
+            None for all.
 
     Returns:
         The networks, with arrays on the default device, and the directions.
@@ -476,8 +483,10 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
     """
     path = pathlib.Path(path)
     modules, sources, records = read_description(path)
-    tensors, networks = _read_tensors(path), {}
-    for role, module in modules.items():
+    wanted = {role: module for role, module in modules.items() if roles is None or role in roles}
+    tensors = _read_tensors(path, ("directions/", *(f"{role}/" for role in wanted)))
+    networks = {}
+    for role, module in wanted.items():
         flat = _below(tensors, f"{role}/")
         check_variables(module, flat, f"{path}: {role}")
         variables = {name: jnp.asarray(value, jnp.float32) for name, value in flat.items()}
@@ -486,7 +495,8 @@ def load_bundle(path: str | pathlib.Path) -> Bundle:
         name: finite_array(value, f"{path}: direction {name!r}")
         for name, value in _below(tensors, "directions/").items()
     }
-    return Bundle(networks, directions, sources, records, path=str(path))
+    unread = tuple(role for role in modules if role not in wanted)
+    return Bundle(networks, directions, sources, records, path=str(path), unread=unread)
 
 
 def load_bundles(paths: Iterable[str]) -> Bundle:

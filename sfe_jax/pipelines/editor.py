@@ -7,20 +7,22 @@ Example:
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.errors import OptionError, ShapeError, WeightsError
+from sfe_jax.core.choices import Precision, check_choice
+from sfe_jax.core.errors import OptionError, WeightsError
 from sfe_jax.core.images import to_float, to_uint8
-from sfe_jax.core.types import Array
 from sfe_jax.edits.catalogue import FACES, find
 from sfe_jax.edits.direction import Direction
 from sfe_jax.edits.operands import Operands
 from sfe_jax.edits.prepare import operands_for
+from sfe_jax.ops.resize import resize_bilinear
+from sfe_jax.pipelines.batching import in_batches
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.methods import (
     EncoderMethod,
@@ -38,10 +40,6 @@ METHOD_ROLES = {
     "psp": ("generator", "psp"),
 }
 """Networks that each method needs, the fullest method first."""
-
-
-PRECISIONS = ("float32", "bfloat16")
-"""Types of the activations; parameters are always float32."""
 
 
 def available_methods(bundle: Bundle) -> list[str]:
@@ -65,8 +63,7 @@ def build_method(
     """
     if name not in METHOD_ROLES:
         raise OptionError(f"method {name!r} is unknown; choose from {', '.join(METHOD_ROLES)}")
-    if precision not in PRECISIONS:
-        raise OptionError(f"precision {precision!r} is unknown; choose from {PRECISIONS}")
+    check_choice("precision", precision, Precision)
     networks = {role: bundle.network(role) for role in METHOD_ROLES[name]}
     for role, network in networks.items():
         if (channels := getattr(network.module, "image_channels", 3)) != 3:
@@ -84,32 +81,6 @@ def build_method(
         case _:
             method = EncoderMethod(modules["generator"], modules[name], name)  # pyright: ignore
     return method, variables
-
-
-def in_batches(function: Callable, size: int, *arrays) -> list:
-    """`function` on slices of `size` rows of pytrees; the last is padded, so one shape compiles.
-
-    Args:
-        function: Takes as many pytrees as `arrays`, gives a pytree; the leading axis is the batch.
-        size: Rows of a slice.
-        *arrays: Pytrees with the same leading axis.
-
-    Returns:
-        One result per slice, without the padding.
-
-    Raises:
-        ShapeError: If there are no rows.
-    """
-    count = jax.tree.leaves(arrays)[0].shape[0]
-    if not count:
-        raise ShapeError("there are no rows to compute; required are a picture and a strength")
-    results = []
-    for start in range(0, count, size):
-        rows = np.minimum(np.arange(start, start + size), count - 1)
-        result = function(*jax.tree.map(lambda x, rows=rows: x[rows], arrays))
-        kept = min(size, count - start)
-        results.append(jax.tree.map(lambda x, kept=kept: x[:kept], result))
-    return results
 
 
 def _join(results: list):
@@ -147,8 +118,14 @@ class Editor:
         if batch_size < 1:
             raise OptionError(f"`batch_size` is {batch_size}; required is at least 1")
         available = available_methods(bundle)
+        if not (method or available):
+            held = ", ".join(sorted(bundle.networks)) or "no network"
+            raise WeightsError(
+                f"{bundle.path}: this bundle cannot invert pictures, it holds {held}; convert "
+                "sfe_editor_light.pt, or an encoder of e4e or pSp, into it"
+            )
         self.bundle = bundle
-        self.method_name = method or (available[0] if available else "sfe")
+        self.method_name = method or available[0]
         self._method, self._variables = build_method(bundle, self.method_name, precision=precision)
         self._batch_size = batch_size
         known = (*directions, *bundle.records)  # The last of a name counts.
@@ -192,15 +169,39 @@ class Editor:
             **generator.code_sizes,
         )
 
+    def protect(self, inversion: Inversion, background: np.ndarray) -> Inversion:
+        """The inversion, whose edits leave the background's feature as it is.
+
+        What edits change in fine layers, and in the colours below the feature, stays, as in SFE.
+
+        Args:
+            inversion: Of N pictures, by the method "sfe".
+            background: float32 [N, S, S] in [0, 1]: 1 where nothing is to change.
+
+        Raises:
+            OptionError: If the method has no feature that edits change.
+            ShapeError: If the background is of another shape.
+
+        Source: StyleFeatureEditor runners/inference_runners.py.
+        """
+        if inversion.feature_e4e is None:
+            raise OptionError(
+                f"method {self.method_name!r} edits no feature; required is 'sfe' where a "
+                "background is protected"
+            )
+        check_shape("background", background.shape, (len(inversion.ws), None, None))
+        mask = jnp.asarray(background, jnp.float32)[..., None]
+        return inversion._replace(background=resize_bilinear(mask, inversion.feature.shape[1]))
+
     def edit(
-        self, inversion: Inversion, edit: str | Operands, strengths: Sequence[float]
+        self, inversion: Inversion, edit: str | Operands, strengths: Sequence[float] | float
     ) -> np.ndarray:
         """Edited pictures.
 
         Args:
             inversion: Of N pictures.
             edit: Name of a direction, or its operands.
-            strengths: S strengths in the unit of the direction.
+            strengths: S strengths in the unit of the direction, or one.
 
         Returns:
             uint8 [N, S, R, R, 3].
@@ -209,12 +210,14 @@ class Editor:
             EditError: If the edit is unknown, its file is missing, or it does not fit.
         """
         operands = self.operands(edit) if isinstance(edit, str) else edit
-        count, steps = inversion.ws.shape[0], len(strengths)
-        repeated = jax.tree.map(lambda x: jnp.repeat(x, steps, axis=0), inversion)
-        strength: Array = jnp.tile(jnp.asarray(strengths, jnp.float32), count)
+        known = np.atleast_1d(np.asarray(strengths, np.float32))
+        count, steps = len(inversion.ws), len(known)
 
-        def run(inversion: Inversion, strength: Array) -> np.ndarray:
-            return to_uint8(np.asarray(self._edit(self._variables, inversion, operands, strength)))
+        def run(numbers: np.ndarray) -> np.ndarray:
+            """Edits of a batch alone: an inversion is large, and every strength reads it."""
+            rows = jax.tree.map(lambda x: x[numbers // steps], inversion)
+            pictures = self._edit(self._variables, rows, operands, known[numbers % steps])
+            return to_uint8(np.asarray(pictures))
 
-        pictures = np.concatenate(in_batches(run, self._batch_size, repeated, strength))
+        pictures = np.concatenate(in_batches(run, self._batch_size, np.arange(count * steps)))
         return pictures.reshape(count, steps, *pictures.shape[1:])

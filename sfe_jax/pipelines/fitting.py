@@ -1,17 +1,19 @@
 """What projection and tuning share: a generator, what sees likeness, and pictures in batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from sfe_jax.core.checks import check_shape
+from sfe_jax.core.choices import Precision, check_choice
 from sfe_jax.core.errors import OptionError, ShapeError, WeightsError
 from sfe_jax.core.images import to_float, to_uint8
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.models.generator import StyleGenerator
+from sfe_jax.pipelines.batching import in_batches
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.likeness import choose_likeness
 
@@ -49,16 +51,6 @@ def check_steps(steps: int) -> None:
         raise OptionError(f"`steps` is {steps}; required is at least 1")
 
 
-def batches(count: int, size: int) -> Iterator[slice]:
-    """Rows 0 to `count`, `size` at a time; the last slice may be shorter."""
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
-
-
-def padded(x: np.ndarray, size: int) -> np.ndarray:
-    """The last row repeated until there are `size`, so that one program serves every batch."""
-    return x[np.minimum(np.arange(size), len(x) - 1)]
-
-
 class Fitting:
     """A generator whose pictures are brought near to given ones."""
 
@@ -86,6 +78,7 @@ class Fitting:
         """
         if batch_size < 1:
             raise OptionError(f"`batch_size` is {batch_size}; required is at least 1")
+        check_choice("precision", precision, Precision)
         network = bundle.network("generator")
         module: Any = network.module
         if module.image_channels != 3:
@@ -151,11 +144,11 @@ class Fitting:
             ShapeError: If pictures or codes are of another shape.
         """
         pictures, ws = self.check_images(images), self.check_ws(ws, len(images))
-        shown, distances = [], []
-        for rows in batches(len(ws), self.batch_size):
-            parts = (padded(x[rows], self.batch_size) for x in (pictures, ws))
-            image, distance = self._compare(self.networks, *parts)
-            kept = rows.stop - rows.start
-            shown.append(to_uint8(np.asarray(image)[:kept]))
-            distances.append(np.asarray(distance)[:kept])
-        return Shown(ws, np.concatenate(shown), np.concatenate(distances))
+
+        def compare(*parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            image, distance = map(np.asarray, self._compare(self.networks, *parts))
+            return to_uint8(image), distance
+
+        parts = in_batches(compare, self.batch_size, pictures, ws)
+        shown, distances = map(np.concatenate, zip(*parts, strict=True))
+        return Shown(ws, shown, distances)

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.checks import check_shape
+from sfe_jax.core.choices import Precision, check_choice
 from sfe_jax.core.errors import OptionError, WeightsError
 from sfe_jax.core.images import to_uint8
 from sfe_jax.core.trees import apply
@@ -26,6 +26,8 @@ from sfe_jax.edits.prepare import operands_for
 from sfe_jax.latents.sampling import STATISTICS_SAMPLES, map_to_w, one_hot, sample_w, seeded_z
 from sfe_jax.latents.truncation import cluster_centers
 from sfe_jax.models.generator import StyleGenerator
+from sfe_jax.models.stylegan2 import NoiseMode
+from sfe_jax.pipelines.batching import batches
 from sfe_jax.pipelines.bundle import Bundle
 
 
@@ -37,13 +39,9 @@ def row_layers(generator: Any) -> list[str]:
     return [" ".join(row) or "input" for row in names]  # StyleGAN3's Fourier input is no layer.
 
 
-def _styles(generator: StyleGenerator, variables: Variables, ws: Array) -> dict[str, Array]:
-    return apply(generator, variables, ws, method="styles")
-
-
 def _draw(
     generator: StyleGenerator,
-    noise_mode: str,
+    noise_mode: NoiseMode,
     variables: Variables,
     ws: Array,
     seeds: Array,
@@ -54,7 +52,7 @@ def _draw(
     # Codes.
     for edit, strength in zip(edits, strengths.T, strict=True):
         ws = apply_to_ws(ws, edit, strength)
-    styles = _styles(generator, variables, ws)
+    styles: dict[str, Array] = apply(generator, variables, ws, method="styles")
     for edit, strength in zip(edits, strengths.T, strict=True):
         styles = apply_to_styles(styles, edit, strength)
 
@@ -80,7 +78,7 @@ class Synthesizer:
         bundle: Bundle,
         *,
         class_index: int | None = None,
-        noise_mode: str = "const",
+        noise_mode: NoiseMode = "const",
         precision: str = "float32",
         batch_size: int = 4,
     ) -> None:
@@ -94,11 +92,13 @@ class Synthesizer:
             batch_size: Pictures computed together.
 
         Raises:
-            OptionError: If the batch is empty.
+            OptionError: If the batch is empty, or the noise mode or precision unknown.
             WeightsError: If there is no generator, or its pictures cannot be shown.
         """
         if batch_size < 1:
             raise OptionError(f"`batch_size` is {batch_size}; required is at least 1")
+        check_choice("noise_mode", noise_mode, NoiseMode)
+        check_choice("precision", precision, Precision)
         network = bundle.network("generator")
         module: Any = network.module
         if module.image_channels not in (1, 3):
@@ -175,11 +175,7 @@ class Synthesizer:
         Raises:
             EditError: If an array is missing from `arrays`, or the direction does not fit.
         """
-        rows, size = self.generator.num_ws, self.generator.w_dim
-        ws = jax.ShapeDtypeStruct((1, rows, size), jnp.float32)
-        styles = jax.eval_shape(partial(_styles, self.generator), self._variables, ws)
-        channels = {name: style.shape[1] for name, style in styles.items()}
-        return operands_for(direction, arrays, num_ws=rows, w_dim=size, style_channels=channels)
+        return operands_for(direction, arrays, **self.generator.code_sizes)
 
     def pictures(
         self,
@@ -204,15 +200,14 @@ class Synthesizer:
             ShapeError: If the shapes do not fit.
             ImageError: If the network produces a number that is not finite.
         """
-        count, size = len(ws), self._batch_size
+        count = len(ws)
         check_shape("ws", ws.shape, (None, self.generator.num_ws, self.generator.w_dim))
         noise = np.zeros(count, np.uint32) if seeds is None else np.asarray(seeds, np.uint32)
         moves = np.zeros((count, 0)) if strengths is None else strengths
         check_shape("seeds", noise.shape, (count,))
         check_shape("strengths", moves.shape, (count, len(edits)))
         inputs = (ws.astype(np.float32), noise, moves.astype(np.float32))
-        for start in range(0, count, size):
-            rows = np.minimum(np.arange(start, start + size), count - 1)
-            images = self._draw(self._variables, *(x[rows] for x in inputs), tuple(edits))
+        for numbers, kept in batches(count, self._batch_size):
+            images = self._draw(self._variables, *(x[numbers] for x in inputs), tuple(edits))
             images = np.broadcast_to(np.asarray(images), (*images.shape[:3], 3))
-            yield from to_uint8(images[: count - start], offset=128.0)
+            yield from to_uint8(images[:kept], offset=128.0)

@@ -35,6 +35,7 @@ class Inversion(NamedTuple):
     feature: Any = None  # [N, H, W, C], the fused feature; None for W+ methods.
     ws_e4e: Any = None  # [N, L, W], e4e's codes; None unless an editor needs them.
     feature_e4e: Any = None  # [N, H, W, C], the generator's feature of e4e's codes.
+    background: Any = None  # [N, H, W, 1] in [0, 1], where edits leave the feature; None: nowhere.
 
 
 class Method(Protocol):
@@ -273,5 +274,7 @@ class SfeMethod(InverterMethod):
 
         # What the edit changes in e4e's feature: the original minus the edited one.
         delta = inversion.feature_e4e - edited_e4e
+        if inversion.background is not None:
+            delta = delta * (1 - inversion.background).astype(delta.dtype)
         feature = self.edited_feature(variables, inversion, delta)
         return self.upper(weights, styles, SynthesisState(own, image), feature)

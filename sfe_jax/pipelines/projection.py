@@ -6,13 +6,13 @@ Example:
 """
 
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sfe_jax.core.errors import OptionError
+from sfe_jax.core.choices import check_choice
 from sfe_jax.core.types import Array
 from sfe_jax.latents.projection import (
     CodeStatistics,
@@ -21,6 +21,7 @@ from sfe_jax.latents.projection import (
     code_statistics,
 )
 from sfe_jax.latents.sampling import STATISTICS_SAMPLES, one_hot, sample_w
+from sfe_jax.pipelines.batching import batches
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.fitting import (
     EVERY,
@@ -28,9 +29,7 @@ from sfe_jax.pipelines.fitting import (
     Look,
     Shown,
     Watch,
-    batches,
     check_steps,
-    padded,
 )
 from sfe_jax.pipelines.likeness import PROJECTOR_SIZE
 
@@ -76,8 +75,7 @@ class Projector(Fitting):
             batch_size=batch_size,
             precision=precision,
         )
-        if space not in get_args(Space):
-            raise OptionError(f"space {space!r} is unknown; choose from {get_args(Space)}")
+        check_choice("space", space, Space)
         self.options = options or ProjectionOptions()
         check_steps(self.options.steps)
         self.space = space
@@ -131,8 +129,7 @@ class Projector(Fitting):
         pictures = self.check_images(images)
         first = None if start is None else self.check_ws(start, len(images))
         ws = []
-        for rows in batches(len(images), self.batch_size):
-            batch = padded(pictures[rows], self.batch_size)
-            begin = None if first is None else padded(first[rows], self.batch_size)
-            ws.append(self._search(batch, begin, watch, len(pictures[rows])))
+        for numbers, kept in batches(len(images), self.batch_size):
+            begin = None if first is None else first[numbers]
+            ws.append(self._search(pictures[numbers], begin, watch, kept))
         return self.show(images, np.concatenate(ws))

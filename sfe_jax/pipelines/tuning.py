@@ -23,15 +23,14 @@ from sfe_jax.latents.pivotal_tuning import (
     with_synthesis,
 )
 from sfe_jax.latents.sampling import one_hot
+from sfe_jax.pipelines.batching import batches
 from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.pipelines.fitting import (
     EVERY,
     Fitting,
     Look,
     Watch,
-    batches,
     check_steps,
-    padded,
 )
 
 
@@ -173,7 +172,6 @@ class Tuner(Fitting):
         """
         pictures, ws = self.check_images(images), self.check_ws(ws, len(images))
         parts = []
-        for rows in batches(len(ws), self.batch_size):
-            batch, pivots = (padded(x[rows], self.batch_size) for x in (pictures, ws))
-            parts.append(self._tune(batch, pivots, watch, len(ws[rows])))
+        for numbers, kept in batches(len(ws), self.batch_size):
+            parts.append(self._tune(pictures[numbers], ws[numbers], watch, kept))
         return join(parts)

@@ -43,6 +43,11 @@ class Phase(NamedTuple):
     stop: int | None = None  # Images seen from which on it no longer runs. None = never.
     yields: int = 0  # At multiples of this step another phase runs in its place; 0 for none.
 
+    @property
+    def every(self) -> float:
+        """Steps from one run to the next, on average."""
+        return 1 / (1 / self.interval - (1 / self.yields if self.yields else 0))
+
     def is_due(self, step: int, images: int) -> bool:
         """Whether it runs in `step`, before which `images` have been seen."""
         within = self.start <= images and (self.stop is None or images < self.stop)

@@ -56,7 +56,7 @@ class DataOptions:
     mirror: bool = False  # Whether pictures are mirrored with probability 1/2.
     labels: bool = False  # Whether labels are used, where the source has them.
     transform: str = "center-crop"  # How pictures become square; see `sfe_jax.data.pipeline`.
-    resize_filter: str = "lanczos"  # How they are resized: "lanczos" or "box".
+    resize_filter: str = "lanczos"  # How they are resized: "lanczos", "bilinear" or "box".
     neighbours: int = 1  # Records that stay side by side: 2 for pairs of procedural faces.
     strict: bool = False  # Whether an unreadable picture stops the run, or is left out and named.
     threads: int = 2  # That read ahead.

@@ -146,14 +146,14 @@ def test_photograph_is_never_replaced_by_its_face(capsys, tmp_path, as_link):
     assert photo.read_bytes() == before
 
 
-def test_folder_that_cannot_be_written_ends_the_work(bundle, capsys, tmp_path):
+def test_folder_that_cannot_be_written_is_refused_before_the_work(bundle, capsys, tmp_path):
     photos = [photograph(tmp_path / "a.png"), photograph(tmp_path / "b.png")]
     (tmp_path / "out").write_text("a file")
     status = sfe("align", *photos, "-w", bundle, "--size", 32, "-o", tmp_path / "out")
     said = capsys.readouterr().err
     assert status == 2
-    assert f"error: {tmp_path / 'out' / 'a.png'}: cannot be written" in said
-    assert "b.png" not in said
+    assert f"error: {tmp_path / 'out' / 'align.json'}: cannot be written" in said
+    assert "aligning" not in said
 
 
 def test_report_that_cannot_be_written_is_refused(capsys, tmp_path):
@@ -215,3 +215,17 @@ def test_size_without_sense_is_refused(capsys, tmp_path, size):
     photo = photograph(tmp_path / "me.png")
     message = refused(capsys, "align", photo, "--size", size, "-o", tmp_path)
     assert f"--size is {size}" in message
+
+
+def test_faces_of_two_runs_stand_beside_each_other(tmp_path):
+    out, points = tmp_path / "out", points_file(tmp_path / "points.json")
+    photos = [tmp_path / name / "me.png" for name in "ab"]
+    for seed, photo in enumerate(photos):
+        photo.parent.mkdir()
+        photograph(photo, seed=seed)
+        assert sfe("align", photo, "--points", points, "--size", 64, "-o", out) == 0
+    records = json.loads((out / "align.json").read_text())
+    assert [(r["image"], r["file"]) for r in records] == [
+        (str(photos[0]), "me.png"),
+        (str(photos[1]), "me-2.png"),
+    ]

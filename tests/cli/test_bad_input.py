@@ -79,6 +79,17 @@ def test_nothing_is_written_when_one_of_two_pictures_is_bad(capsys, psp_weights,
     assert not out.exists()
 
 
+def test_all_bad_pictures_are_named_at_once(capsys, psp_weights, face, tmp_path):
+    bad = [tmp_path / "one.png", tmp_path / "two.png"]
+    for path in bad:
+        path.write_text("not a picture")
+    options = ("-w", psp_weights, "-e", "age=1", "-o", tmp_path / "out")
+    assert sfe("edit", *bad, face, *options) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert all(f"{path}: is not a picture that we read" in said for path in bad)
+    assert "error: 2 of 3 pictures cannot be used" in said
+
+
 def save_cmyk(path):
     Image.fromarray(noise(64, 64, 3)).convert("CMYK").save(path.with_suffix(".jpg"))
 
@@ -178,6 +189,23 @@ def test_an_edit_whose_strip_would_replace_a_picture_is_refused(capsys, psp_weig
     assert f"--edit {name}: its strip {name}.png would replace another picture" in message
 
 
+def test_strengths_whose_pictures_would_have_one_name_are_refused(capsys, psp_weights, face):
+    message = edit(capsys, psp_weights, face, "age=1.2345671,1.2345672")
+    assert "--edit age: two strengths agree in six digits" in message
+
+
+def test_a_mask_is_refused_where_no_feature_is_edited(capsys, psp_weights, face, tmp_path):
+    options = ("-w", psp_weights, "-e", "age=1", "--mask", face, "-o", tmp_path / "out")
+    assert "--mask goes with the method sfe" in refused(capsys, "edit", face, *options)
+
+
+def test_a_mask_of_several_pictures_is_refused(capsys, psp_weights, face, tmp_path):
+    other = picture(tmp_path / "other.png", seed=1)
+    options = ("-w", psp_weights, "-e", "age=1", "--mask", face, "-o", tmp_path / "out")
+    message = refused(capsys, "edit", face, other, *options)
+    assert "--mask is of one photograph; 2 are given" in message
+
+
 def test_an_unknown_edit_is_refused_with_the_nearest_names(capsys, psp_weights, face):
     message = edit(capsys, psp_weights, face, "smil=3")
     assert "edit `smil` is unknown; nearest: smile" in message
@@ -225,7 +253,7 @@ def test_an_unwritable_folder_is_refused(capsys, psp_weights, face, tmp_path):
 
 def test_weights_of_a_generator_alone_are_refused(capsys, generator_weights, face):
     message = edit(capsys, generator_weights, face)
-    assert "generator.safetensors: no 'inverter' in this bundle; it holds generator" in message
+    assert "generator.safetensors: this bundle cannot invert pictures, it holds gen" in message
 
 
 def test_a_method_is_refused_whose_networks_are_missing(capsys, psp_weights, face, tmp_path):
@@ -258,13 +286,11 @@ def test_a_folder_as_weights_is_refused(capsys, face, tmp_path):
     assert str(tmp_path) in edit(capsys, tmp_path, face)
 
 
-def test_broken_networks_are_refused_when_they_give_no_numbers(
-    capsys, small_bundle, face, tmp_path
-):
+def test_networks_are_refused_when_they_give_no_numbers(capsys, small_bundle, face, tmp_path):
     import jax
 
     networks = {role: small_bundle.networks[role] for role in ("generator", "psp")}
-    broken = jax.tree.map(lambda x: x * np.float32(np.nan), networks["generator"].variables)
+    broken = jax.tree.map(lambda x: x * np.float32(1e30), networks["generator"].variables)
     networks["generator"] = type(networks["generator"])(networks["generator"].module, broken)
     path = tmp_path / "nan.safetensors"
     save_bundle(path, Bundle(networks, small_bundle.directions))

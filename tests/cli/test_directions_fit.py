@@ -34,7 +34,7 @@ def judged_weights(generator_weights, monkeypatch):
     found = bundles.load_bundle(generator_weights)
     networks = {**found.networks, "features": bundles.Network(Colours(), {})}
     judged = dataclasses.replace(found, networks=networks)
-    monkeypatch.setattr(bundles, "load_bundle", lambda path: judged)
+    monkeypatch.setattr(bundles, "load_bundle", lambda path, roles: judged)
     return generator_weights
 
 

@@ -4,16 +4,18 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from sfe_jax.alignment import cropping
 from sfe_jax.alignment.cropping import align_face
 from sfe_jax.alignment.pasting import paste_face
-from sfe_jax.cli.batches import open_photographs
+from sfe_jax.cli.batches import Portrait, open_photographs
+from sfe_jax.cli.edit import _edit_pictures, _read_background
 from sfe_jax.cli.options import output_names
 from sfe_jax.cli.photographs import Found
 from sfe_jax.core.images import load_aligned
 from sfe_jax.edits.catalogue import FACES
-from sfe_jax.pipelines.bundle import load_bundle
+from sfe_jax.pipelines.bundle import Bundle, load_bundle
 from sfe_jax.pipelines.editor import Editor
 from tests.cli.photographs import POINTS, grey, photograph, points_file, stand_in
 from tests.cli.running import noise, picture, pixels, sfe
@@ -76,6 +78,34 @@ def test_inversion_is_that_of_the_library(edited, editor, inversion):
 def test_an_edit_is_that_of_the_library(edited, editor, inversion):
     expected = editor.edit(inversion, "smile", [-3.0])[0, 0].astype(int)
     assert np.abs(pixels(edited / "face" / "smile -3.png") - expected).max() <= 1
+
+
+class Listener:
+    """An editor of the method sfe that only notes which background it is to protect."""
+
+    bundle, method_name, resolution = Bundle({}), "sfe", 64
+
+    def invert(self, images):
+        return images
+
+    def reconstruct(self, images):
+        return images
+
+    def protect(self, images, background):
+        self.background = background
+        return images
+
+
+def test_white_of_the_mask_is_protected(tmp_path):
+    """The right half is white; of a coloured picture the red counts."""
+    levels = np.zeros((64, 64, 3), np.uint8)
+    levels[:, 32:, 0] = 255
+    Image.fromarray(levels).save(tmp_path / "mask.png")
+    editor = Listener()
+    background = _read_background(tmp_path / "mask.png", editor, count=1)
+    portrait = Portrait(noise(64, 64, 3))
+    _edit_pictures(editor, [portrait], [], [tmp_path / "face"], background)
+    np.testing.assert_array_equal(editor.background[0], np.tile([0.0] * 32 + [1.0] * 32, (64, 1)))
 
 
 def holds(strip, image):
@@ -182,6 +212,7 @@ def test_a_picture_that_is_not_square_is_cropped_when_asked(psp_weights, tmp_pat
         (["a", "a-2", "a"], ["a", "a-2", "a-3"]),
         (["a", "a", "a-2"], ["a", "a-2", "a-2-2"]),
         (["A", "a"], ["A", "a-2"]),
+        (["..", ".", "picture"], ["picture", "picture-2", "picture-3"]),
     ],
 )
 def test_output_names_never_repeat(stems, names, tmp_path):

@@ -80,6 +80,12 @@ def test_psi_zero_gives_the_average(generator_weights, network, tmp_path):
     np.testing.assert_allclose(ws, np.tile(average, (6, 1)), atol=1e-6)
 
 
+def test_a_cutoff_beyond_the_rows_is_refused(capsys, generator_weights, tmp_path):
+    options = ("--psi", 0.5, "--cutoff", 7, "-o", tmp_path)
+    message = refused(capsys, "generate", "-w", generator_weights, *options)
+    assert "--cutoff is 7; this generator has 6 rows" in message
+
+
 def test_cutoff_spares_later_rows(generator_weights, codes_of, tmp_path):
     ws = generate_codes(generator_weights, tmp_path, "--psi", 0.5, "--cutoff", 4)
     changed = np.abs(ws - codes_of(3)[0]).max(axis=1) > 1e-5
@@ -218,7 +224,7 @@ def test_classes_differ(conditional_weights, tmp_path):
 
 def test_a_class_is_asked_for_when_the_generator_has_some(capsys, conditional_weights, tmp_path):
     message = refused(capsys, "generate", "-w", conditional_weights, "-o", tmp_path)
-    assert "--class 0..2" in message
+    assert "--class is None; this generator has 3 classes: choose 0 to 2" in message
 
 
 @pytest.mark.parametrize("index", [3, -1])

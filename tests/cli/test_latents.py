@@ -108,7 +108,7 @@ def test_the_sheet_has_bases_left_and_donors_above(generator_weights, mixed, tmp
         (("--side", 3), "--side is 3"),
         (("--codes-name", "ws"), "ws: has suffix ''"),
         (("--psi", "nan"), "--psi is nan"),
-        (("--class", 1), "--class is 1; this generator has 0 classes"),
+        (("--class", 1), "--class is 1; this generator has no classes"),
     ],
 )
 def test_what_cannot_be_mixed_is_refused(capsys, generator_weights, tmp_path, arguments, message):

@@ -229,7 +229,7 @@ def test_opaque_alpha_is_not_refused(tmp_path):
     assert (only(tmp_path, levels, alpha="refuse") == 100).all()
 
 
-@pytest.mark.parametrize("resize_filter", ["box", "lanczos"])
+@pytest.mark.parametrize("resize_filter", ["box", "bilinear", "lanczos"])
 @pytest.mark.parametrize("transform", ["none", "center-crop", "center-crop-wide"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_picture_has_the_shape_asked_for(tmp_path, resize_filter, transform, channels):

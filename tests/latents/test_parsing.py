@@ -23,6 +23,11 @@ def test_seeds_are_refused_otherwise(text):
         parse_seeds(text)
 
 
+def test_a_seed_that_numpy_does_not_take_is_refused_as_such():
+    with pytest.raises(OptionError, match="has '4294967296'; seeds are below 4294967296"):
+        parse_seeds("4294967296")
+
+
 def test_sources_are_seeds_and_files_in_order():
     path = pathlib.Path("out/faces.NPY")
     assert parse_sources("3, out/faces.NPY,0-1", option="--bases") == [3, path, 0, 1]

@@ -102,6 +102,14 @@ def test_e4e_adds_offsets_to_first_style():
     assert_near(encode(E4eEncoder, ROWS), expected, tolerance=3e-5)
 
 
+def test_e4e_of_cars_reads_its_rows_alone():
+    """Rows 4 to 27 of 32, as the original's 32 to 223 of 256."""
+    module, variables = encoder(E4eEncoder, num_styles=ROWS, rows=(4, 28))
+    whole, _ = encoder(E4eEncoder, num_styles=ROWS)
+    found = jit(module.apply)(variables, jnp.asarray(IMAGES))
+    assert_near(found, jit(whole.apply)(variables, jnp.asarray(IMAGES[:, 4:28])))
+
+
 def offsets(**options):
     """Codes without the average that is added to each row."""
     average = encoder(E4eEncoder, num_styles=ROWS)[1]["buffers"]["w_avg"]

@@ -12,7 +12,6 @@ from sfe_jax.core.trees import apply
 from sfe_jax.perceptual.lpips import Lpips, normalise_channels, standardise_colours
 from tests.compiling import jit
 from tests.reference import lpips as reference
-from tests.reference.resize import resize_bilinear
 
 SIZES = {"alex": (33, 38), "vgg": (18, 16), "squeeze": (26, 21)}
 """Sizes at which windows stand over a border and are cut off in one axis or the other."""
@@ -69,15 +68,6 @@ def test_share_of_every_map_equals_numpy(trunk):
 def test_distance_is_sum_of_shares(trunk):
     distances, shares, _ = run(trunk, *pictures(trunk))
     np.testing.assert_allclose(distances, shares.sum(axis=1), rtol=1e-6)
-
-
-def test_distance_map_equals_numpy():
-    module, variables = _network("alex").module, _network("alex").variables
-    images, target = pictures("alex")
-    found = jit(lambda v: module.apply(v, images, target, method="distance_map"))(variables)
-    maps = reference.difference_maps("alex", state_of("alex"), images, target)
-    expected = sum(resize_bilinear(x[..., None], SIZES["alex"]) for x in maps)[..., 0]
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_distance_of_equal_pictures_is_zero():

@@ -80,7 +80,7 @@ def test_large_photograph_is_shrunk_and_its_faces_are_in_its_pixels():
 
 
 def test_photograph_without_a_face_is_named_with_the_remedy():
-    with pytest.raises(ImageError, match=r"street\.jpg: no face is found; .*--points"):
+    with pytest.raises(ImageError, match=r"street\.jpg: no face is found; .*`points`"):
         find_faces(Seer(width=200), grey(150, 200), "street.jpg")
 
 

@@ -137,6 +137,34 @@ def test_an_architecture_is_refused_when_a_field_is_missing(name):
         build_architecture({"type": name}, "net")
 
 
+# Some of the networks.
+
+
+@pytest.fixture(scope="module")
+def part(saved):
+    """The generator alone, of a file with more."""
+    return load_bundle(saved, roles=("generator", "moco"))
+
+
+def test_only_the_networks_that_are_wanted_are_read(part, loaded):
+    assert part.networks.keys() == {"generator"}
+    assert {*part.networks, *part.unread} == loaded.networks.keys()
+
+
+def test_directions_are_read_whatever_the_networks(part, loaded):
+    assert part.directions.keys() == loaded.directions.keys()
+
+
+def test_a_network_that_was_not_read_is_called_so(part):
+    with pytest.raises(WeightsError, match="'inverter' was not read; name it in `roles`"):
+        part.network("inverter")
+
+
+def test_a_missing_role_is_named_with_those_that_were_not_read(part):
+    with pytest.raises(WeightsError, match=r"no 'moco' in this bundle; it holds .*inverter"):
+        part.network("moco")
+
+
 # Saving.
 
 

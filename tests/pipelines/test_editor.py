@@ -10,7 +10,7 @@ from sfe_jax.core.images import to_float, to_uint8
 from sfe_jax.edits.direction import Direction, GanSpace, Linear, StyleSpace
 from sfe_jax.edits.operands import Operands
 from sfe_jax.pipelines.bundle import Bundle
-from sfe_jax.pipelines.editor import METHOD_ROLES, Editor, available_methods, in_batches
+from sfe_jax.pipelines.editor import METHOD_ROLES, Editor, available_methods
 from sfe_jax.pipelines.methods import SfeMethod
 
 ROUNDING = 1  # Levels of 255: rounding moves values across the border of two.
@@ -150,23 +150,6 @@ def test_inversion_in_batches_equals_inversion_one_by_one(sfe, images, inversion
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_padding_of_the_last_batch_repeats_its_last_row():
-    seen = []
-    in_batches(lambda x: seen.append(np.asarray(x)) or x, 2, np.arange(3))
-    assert [batch.tolist() for batch in seen] == [[0, 1], [2, 2]]
-
-
-def test_padding_of_the_last_batch_is_not_returned():
-    results = in_batches(lambda x: x * 10, 4, np.arange(6))
-    assert np.concatenate(results).tolist() == [0, 10, 20, 30, 40, 50]
-
-
-def test_batches_slice_every_leaf_of_every_tree():
-    trees = {"a": np.arange(3), "b": np.arange(3) * 2}, np.arange(3) * 3
-    results = in_batches(lambda tree, x: tree["a"] + tree["b"] + x, 2, *trees)
-    assert np.concatenate(results).tolist() == [0, 6, 12]
-
-
 def test_nothing_is_compiled_again_for_another_number_of_pictures(small_bundle, arrays, images):
     traces = []
     editor = make_editor(small_bundle, arrays, method="psp", batch_size=2)
@@ -263,6 +246,26 @@ def test_ganspace_measures_the_coordinates_of_both_codes_independently(
     moved = one.ws_e4e - coordinate[:, None, None] * operands.back
     expected = feature_of(one.ws_e4e) - feature_of(moved)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_difference_is_zero_where_the_background_is_protected(sfe, inversion, delta_of):
+    one = rows(inversion, slice(0, 1))
+    left = np.zeros((1, 64, 64), np.float32)
+    left[:, :, :32] = 1
+    free = delta_of(one, sfe.operands("age"), jnp.full((1,), 2.0))
+    found = delta_of(sfe.protect(one, left), sfe.operands("age"), jnp.full((1,), 2.0))
+    expected = np.where(np.arange(16)[:, None] < 8, 0, free)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_background_is_refused_where_no_feature_is_edited(editors, inversions):
+    with pytest.raises(OptionError, match="'psp' edits no feature; required is 'sfe'"):
+        editors["psp"].protect(inversions["psp"], np.zeros((3, 64, 64), np.float32))
+
+
+def test_a_background_of_another_number_is_refused(sfe, inversion):
+    with pytest.raises(ShapeError, match=r"`background` has shape \(1, 64, 64\)"):
+        sfe.protect(inversion, np.zeros((1, 64, 64), np.float32))
 
 
 def test_inverter_alone_keeps_the_feature_when_it_edits(editors, inversions):
@@ -397,8 +400,14 @@ def test_an_unknown_edit_is_refused_with_the_nearest(sfe, inversion):
 
 def test_an_edit_is_refused_when_its_arrays_are_missing(small_bundle, inversions):
     editor = Editor(small_bundle, method="psp", directions=DIRECTIONS)
-    with pytest.raises(EditError, match=r"roundness.*--directions"):
+    with pytest.raises(EditError, match=r"roundness.*direction_arrays"):
         editor.edit(inversions["psp"], "roundness", [1.0])
+
+
+def test_one_strength_needs_no_list(editors, inversions):
+    editor, inversion = editors["psp"], inversions["psp"]
+    found = editor.edit(inversion, "age", 2)
+    np.testing.assert_array_equal(found, editor.edit(inversion, "age", [2.0]))
 
 
 def test_operands_can_be_given_in_place_of_a_name(editors, inversions):

@@ -9,6 +9,11 @@ from sfe_jax.core.errors import ImageError, ShapeError, WeightsError
 from sfe_jax.core.images import load_image
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.face_detection import (
+    CERTAINTIES,
+    MIN_FACE,
+    OVERLAP,
+    PYRAMID_FACTOR,
+    SCALE_OVERLAP,
     FaceDetector,
     build_pyramid,
     correct,
@@ -139,6 +144,23 @@ def test_proposal_is_the_window_in_pixels_of_the_picture():
     logits[3, 5, 1] = 9
     found = propose_at(0.5, logits, np.zeros((9, 12, 4)))
     np.testing.assert_array_equal(found.boxes, [[22, 14, 46, 38]])
+
+
+def test_constants_are_those_of_the_reference():
+    """StyleFeatureEditor models/mtcnn/mtcnn.py; they decide which faces a metric counts."""
+    assert (CERTAINTIES, SCALE_OVERLAP, OVERLAP) == ((0.15, 0.25, 0.35), 0.5, 0.7)
+    assert (PYRAMID_FACTOR, MIN_FACE) == (0.707, 20)
+
+
+def test_a_face_inside_another_is_dropped_at_the_end():
+    """The inner box lies in the outer, of which it is a ninth."""
+    detector = object.__new__(FaceDetector)
+    logits = np.array([[0, 5], [0, 4]], np.float32)
+    reading = {"logits": logits, "offsets": np.zeros((2, 4)), "points": np.zeros((2, 10))}
+    detector._output = lambda crops: reading
+    nested = boxes([10, 10, 39, 39], [20, 20, 29, 29])
+    (face,) = detector._outputs(picture(50, 50), nested)
+    np.testing.assert_array_equal(face.box, nested[0])
 
 
 # Faces, by the published weights.

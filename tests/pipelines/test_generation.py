@@ -180,6 +180,12 @@ def test_the_first_row_of_stylegan3_drives_its_input():
     assert names == ["input", *(layer.name for layer in module.layers)]
 
 
+@pytest.mark.parametrize("options", [{"precision": "bf16"}, {"noise_mode": "stored"}])
+def test_an_unknown_word_is_refused_at_once(bundle, options):
+    with pytest.raises(OptionError, match=f"`{next(iter(options))}` is '"):
+        Synthesizer(bundle, **options)
+
+
 def test_an_empty_batch_is_refused(bundle):
     with pytest.raises(OptionError, match="`batch_size` is 0"):
         Synthesizer(bundle, batch_size=0)

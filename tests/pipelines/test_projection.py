@@ -91,7 +91,7 @@ def test_w_begins_at_the_mean_of_the_rows_that_are_given():
 
 
 def test_an_unknown_space_is_refused():
-    with pytest.raises(OptionError, match=r"'z' is unknown; choose from \('w', 'w\+'\)"):
+    with pytest.raises(OptionError, match=r"`space` is 'z'; required is one of 'w', 'w\+'"):
         Projector(tiny_bundle(), space="z")
 
 

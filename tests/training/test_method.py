@@ -99,6 +99,13 @@ def test_trainer_moves_its_own_network_alone(problem):
     assert moved.optimizers["b"] == "untouched"
 
 
+@pytest.mark.parametrize(("interval", "yields"), [(1, 0), (4, 0), (1, 16)])
+def test_phase_runs_every_so_many_steps_on_average(interval, yields):
+    phase = Phase("plain", print, interval=interval, yields=yields)
+    runs = sum(phase.is_due(step, 0) for step in range(48))
+    assert phase.every == pytest.approx(48 / runs)
+
+
 @pytest.mark.parametrize(
     ("step", "images", "due"),
     [(0, 100, False), (4, 200, True), (5, 250, False), (8, 399, True), (8, 400, False)],

@@ -1,0 +1,22 @@
+"""Batches of one size, whose last is filled up."""
+
+import numpy as np
+
+from sfe_jax.pipelines.batching import in_batches
+
+
+def test_padding_of_the_last_batch_repeats_its_last_row():
+    seen = []
+    in_batches(lambda x: seen.append(np.asarray(x)) or x, 2, np.arange(3))
+    assert [batch.tolist() for batch in seen] == [[0, 1], [2, 2]]
+
+
+def test_padding_of_the_last_batch_is_not_returned():
+    results = in_batches(lambda x: x * 10, 4, np.arange(6))
+    assert np.concatenate(results).tolist() == [0, 10, 20, 30, 40, 50]
+
+
+def test_batches_slice_every_leaf_of_every_tree():
+    trees = {"a": np.arange(3), "b": np.arange(3) * 2}, np.arange(3) * 3
+    results = in_batches(lambda tree, x: tree["a"] + tree["b"] + x, 2, *trees)
+    assert np.concatenate(results).tolist() == [0, 6, 12]
