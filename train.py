@@ -16,7 +16,7 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from sfe_jax.cli.flags import parse_recipe
+from sfe_jax.cli.flags import parse_recipe, recipe_of
 from sfe_jax.core.errors import SfeError
 
 CONFIG = config_flags.DEFINE_config_file("config", help_string="The recipe, configs/NAME.py.")
@@ -35,20 +35,24 @@ def main(arguments: list[str]) -> None:
     del arguments
     logging.set_verbosity(logging.WARNING)
     try:
+        from sfe_jax.cli.console import show_warnings_in_one_line
+        from sfe_jax.training.recipe import Recipe
         from sfe_jax.training.start import describe_run, train
 
+        show_warnings_in_one_line()
+        recipe = recipe_of(CONFIG, Recipe)
         if DRY_RUN.value:
-            print(describe_run(CONFIG.value))
+            print(describe_run(recipe))
             return
-        workdir = WORKDIR.value or os.path.join("runs", CONFIG.value.name)
+        workdir = WORKDIR.value or os.path.join("runs", recipe.name)
         if EXPORT.value:
             from sfe_jax.training.export import export
 
             out = pathlib.Path(EXPORT.value)
-            step = export(CONFIG.value, workdir, out, step=EXPORT_STEP.value)
+            step = export(recipe, workdir, out, step=EXPORT_STEP.value)
             print(f"{EXPORT.value}: networks after step {step} of {workdir}")
             return
-        train(CONFIG.value, workdir)
+        train(recipe, workdir)
     except SfeError as error:
         sys.exit(f"error: {error}")
     except OSError as error:  # A full disk, met by the log or by pictures.

@@ -35,6 +35,7 @@ from benchmarks.sections.network_tasks import (
     r1,
     training_phase,
 )
+from sfe_jax.core.choices import Precision
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.layer_table import channel_table
 from sfe_jax.models.stylegan2 import Generator
@@ -74,7 +75,7 @@ Make = Callable[[str], Task]
 # Which tasks, by the device.
 
 
-def _precision(number: str) -> str:
+def _precision(number: str) -> Precision:
     return "bfloat16" if number == "bfloat16" else "float32"
 
 

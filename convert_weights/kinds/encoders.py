@@ -4,6 +4,7 @@ A file is {"state_dict": {"encoder.*", "decoder.*"}, "opts": {...}, "latent_avg"
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from convert_weights.kinds.kind import Converted, Kind, inner_state
@@ -30,6 +31,10 @@ E4E_ENCODERS = {
     "SingleStyleCodeEncoder": (encoders.w_encoder, encoders.w_encoder_entries),
 }
 """Builders by the option `encoder_type` of an e4e file."""
+
+CAR_ROWS = (32, 224)
+"""Of a picture of 256x256, what e4e's encoder of cars reads: 192x256, from encoder4editing
+configs/transforms_config.py."""
 
 
 def _option(content: Any, name: str) -> Any:
@@ -86,6 +91,8 @@ def _convert_psp(content: Any, where: str) -> Converted:
 
 def _convert_e4e(content: Any, where: str) -> Converted:
     build, entries = E4E_ENCODERS[_encoder_type(content) or "Encoder4Editing"]
+    if build is encoders.e4e_encoder and _option(content, "dataset_type") == "cars_encode":
+        build = partial(build, rows=CAR_ROWS)
     networks = _convert_encoder(content, where, "e4e", build, entries)
     if "discriminator_state_dict" in content:
         networks["latent_discriminator"] = network(

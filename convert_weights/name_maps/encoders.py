@@ -118,9 +118,9 @@ def gradual_style_encoder(state: State) -> GradualStyleEncoder:
     return GradualStyleEncoder(**_pyramid_fields(state))
 
 
-def e4e_encoder(state: State) -> E4eEncoder:
-    """Architecture of an e4e encoder, from its shapes."""
-    return E4eEncoder(**_pyramid_fields(state))
+def e4e_encoder(state: State, *, rows: tuple[int, int] | None = None) -> E4eEncoder:
+    """Architecture of an e4e encoder, from its shapes; `rows` are those of the picture it reads."""
+    return E4eEncoder(**_pyramid_fields(state), rows=rows)
 
 
 def pyramid_entries(module: GradualStyleEncoder | E4eEncoder) -> list[Entry]:

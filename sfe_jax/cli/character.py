@@ -7,7 +7,8 @@ from typing import Annotated
 
 import tyro
 
-from sfe_jax.cli.options import Out, Precision
+from sfe_jax.cli.options import Out
+from sfe_jax.core.choices import Precision
 
 Seeds = Annotated[str, tyro.conf.arg(aliases=["--seed"])]
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from sfe_jax.cli.options import Precision, Weights, read_array
+from sfe_jax.cli.options import Weights, read_array
+from sfe_jax.core.choices import Precision
 from sfe_jax.core.errors import FileFormatError, OptionError
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import tyro
 
-from sfe_jax.cli.options import Domain, OptionalWeights, Precision, read_directions
+from sfe_jax.cli.options import Domain, OptionalWeights, catalogue, read_directions
+from sfe_jax.core.choices import Precision
 from sfe_jax.core.errors import OptionError
 
 if TYPE_CHECKING:
@@ -254,14 +255,13 @@ def open_edit(
         SfeError: If it is unknown, its array is missing, or it does not fit.
     """
     from sfe_jax.cli.console import say
-    from sfe_jax.edits.catalogue import CARS, FACES, find
+    from sfe_jax.edits.catalogue import find
     from sfe_jax.edits.direction import strength_warning
     from sfe_jax.edits.parsing import parse_edit
 
     bundle = synthesizer.bundle
-    records, arrays = read_directions(directions) if directions else ((), {})
-    published = FACES if domain == "faces" else CARS
-    known = {record.name: record for record in (*published, *bundle.records, *records)}
+    records, arrays = read_directions(directions, domain) if directions else ((), {})
+    known = {each.name: each for each in (*catalogue(domain), *bundle.records, *records)}
     name, strengths = parse_edit(text)
     direction = find(name, tuple(known.values()))
     for warning in filter(None, (strength_warning(direction, s) for s in strengths)):

@@ -2,11 +2,12 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from sfe_jax.core.choices import Precision
 from sfe_jax.core.errors import FileFormatError, OptionError
 
 if TYPE_CHECKING:
@@ -24,12 +25,24 @@ Weights = Annotated[pathlib.Path, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE"
 OptionalWeights = Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-w"], metavar="BUNDLE")]
 Out = Annotated[pathlib.Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
 MethodName = Literal["sfe", "inverter", "e4e", "psp"]
-Precision = Literal["float32", "bfloat16"]
 Domain = Literal["faces", "cars"]
 
 
+def catalogue(domain: Domain) -> "tuple[Direction, ...]":
+    """The published edits of a domain."""
+    from sfe_jax.edits.catalogue import CARS, FACES
+
+    return FACES if domain == "faces" else CARS
+
+
+def _held(catalogue: "Iterable[Direction]", arrays: "dict[str, np.ndarray]") -> "list[Direction]":
+    """The directions of a catalogue whose arrays are among `arrays`."""
+    prefixes = {name[:end] for name in arrays for end in (None, name.rfind("/"))}
+    return [each for each in catalogue if getattr(each.rule, "array", None) in prefixes]
+
+
 def read_directions(
-    path: pathlib.Path,
+    path: pathlib.Path, domain: Domain
 ) -> "tuple[tuple[Direction, ...], dict[str, np.ndarray]]":
     """Directions and arrays of a folder of published files, a bundle, or a file of one vector.
 
@@ -40,9 +53,10 @@ def read_directions(
     from sfe_jax.pipelines.bundle import is_bundle, load_bundle
 
     if not path.is_file():
-        return (), load_directions(path)
+        arrays = load_directions(path)
+        return tuple(_held(catalogue(domain), arrays)), arrays
     if is_bundle(path):
-        bundle = load_bundle(path)
+        bundle = load_bundle(path, roles=())
         if not (bundle.records or bundle.directions):
             raise OptionError(f"--directions {path} is a bundle without directions; fit some")
         return bundle.records, bundle.directions
@@ -73,19 +87,18 @@ def open_editor(
 
     from sfe_jax.cli.console import say
     from sfe_jax.core.cache import keep_compiled
-    from sfe_jax.edits.catalogue import CARS, FACES
     from sfe_jax.pipelines.bundle import load_bundle
     from sfe_jax.pipelines.editor import Editor
 
     keep_compiled()
-    records, arrays = read_directions(directions) if directions else ((), {})
+    records, arrays = read_directions(directions, domain) if directions else ((), {})
     bundle = load_bundle(weights)
     editor = Editor(
         dataclasses.replace(bundle, records=(*bundle.records, *records)),
         method=method,
         precision=precision,
         batch_size=batch,
-        directions=FACES if domain == "faces" else CARS,
+        directions=catalogue(domain),
         direction_arrays=arrays,
     )
     say(f"{weights}: method {editor.method_name}, {editor.resolution}x{editor.resolution}")
@@ -138,9 +151,3 @@ def free_name(stem: str, taken: set[str]) -> str:
         name = f"{stem}-{number}"
     taken.add(name.casefold())
     return name
-
-
-def output_names(paths: Iterable[pathlib.Path]) -> Iterator[str]:
-    """One folder name per picture: its stem, numbered where it is taken."""
-    taken: set[str] = set()
-    return (free_name(path.stem, taken) for path in paths)

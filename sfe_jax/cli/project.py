@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 import tyro
 
 from sfe_jax.cli.fitting import DistanceName, check_counts, fit_pictures, open_bundle
-from sfe_jax.cli.options import Images, OptionalWeights, Out, Precision, list_pictures
+from sfe_jax.cli.options import Images, OptionalWeights, Out, list_pictures
+from sfe_jax.core.choices import Precision
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,6 +4,7 @@ from sfe_jax.core.errors import SfeError
 
 OPTIONS = {
     "class_index": "--class",
+    "crop": "--crop",
     "direction_arrays": "--directions FOLDER",
     "points": "--points",
 }

@@ -379,7 +379,7 @@ def load_aligned(
         raise ImageError(
             f"{path}: is {width} x {height}; an aligned square picture is required: cut the face "
             "out by `sfe align`, or by --align of `sfe edit` and `sfe invert`, or take the "
-            "centre square with --crop"
+            "centre square with `crop`"
         )
     check_large_enough(f"{path}:", width, height, resolution=resolution)
     resized = Image.fromarray(image).resize((resolution, resolution), Image.Resampling.BILINEAR)

@@ -27,6 +27,7 @@ from sfe_jax.models.layer_table import Layer
 from sfe_jax.models.mapping import normalize_second_moment, truncate
 from sfe_jax.models.stylegan2 import NoiseMode, SynthesisOutput
 from sfe_jax.nn.equalized import EqualizedConv, EqualizedDense
+from sfe_jax.nn.parametric import ParametricModule
 from sfe_jax.ops.bias_act import bias_act
 from sfe_jax.ops.convolution import convolve, transposed_convolve
 from sfe_jax.ops.upfirdn2d import filter2d, setup_filter, upfirdn2d
@@ -109,7 +110,7 @@ def adain_layers(channels: Sequence[int]) -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-class MappingDense(nn.Module):
+class MappingDense(ParametricModule):
     """Dense layer of the mapping network: lrelu(x W sqrt(2) lr / sqrt(in) + b lr)."""
 
     features: int  # Output size.
@@ -125,7 +126,7 @@ class MappingDense(nn.Module):
         return bias_act(y, bias * rate, activation="lrelu", gain=1.0)
 
 
-class LabelConcat(nn.Module):
+class LabelConcat(ParametricModule):
     """Appends a learned vector per class: z [N, Z], c [N, C] -> [N, 2Z]."""
 
     @nn.compact
@@ -189,7 +190,7 @@ class Mapping(nn.Module):
         return ws if untruncated else truncate(ws, w_avg, psi=psi, cutoff=cutoff)
 
 
-class AdaInLayer(nn.Module):
+class AdaInLayer(ParametricModule):
     """What follows every map: noise, bias, leaky ReLU, and its style."""
 
     layer: Layer  # Name, sizes and row.

@@ -28,6 +28,7 @@ from sfe_jax.models.layer_table import (
 )
 from sfe_jax.models.mapping import Mapping
 from sfe_jax.nn.equalized import EqualizedConv, EqualizedDense, activate
+from sfe_jax.nn.parametric import ParametricModule
 from sfe_jax.ops.convolution import RESAMPLE_FILTER, convolve, upsample_convolve
 from sfe_jax.ops.modulated_conv import modulated_conv
 from sfe_jax.ops.packing import elementwise
@@ -74,7 +75,7 @@ class SynthesisOutput(TypedDict):
     features: dict[str, Array]  # Layer name -> [N, r, r, C], before any replacement.
 
 
-class StyledConv(nn.Module):
+class StyledConv(ParametricModule):
     """Modulated 3x3 convolution, noise, bias, leaky ReLU. Output [N, r, r, channels]."""
 
     layer: Layer  # Name, sizes and row.
@@ -120,7 +121,7 @@ class StyledConv(nn.Module):
         return activate(y, self.bias.astype(y.dtype), "lrelu", gain, self.clamp)
 
 
-class ToRGB(nn.Module):
+class ToRGB(ParametricModule):
     """Modulated 1x1 convolution to colours, without demodulation. Output [N, r, r, 3]."""
 
     layer: Layer  # Name, sizes and row.
@@ -146,7 +147,7 @@ class ToRGB(nn.Module):
         return y.astype(jnp.float32)
 
 
-class SynthesisBlock(nn.Module):
+class SynthesisBlock(ParametricModule):
     """The layers of one resolution, by the parts of their names."""
 
     layers: tuple[Layer, ...]  # Of this block.

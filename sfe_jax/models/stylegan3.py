@@ -33,6 +33,7 @@ from sfe_jax.models.generator import StyleGenerator
 from sfe_jax.models.mapping import Mapping
 from sfe_jax.models.stylegan2 import NoiseMode, SynthesisOutput
 from sfe_jax.nn.equalized import EqualizedDense
+from sfe_jax.nn.parametric import ParametricModule
 from sfe_jax.ops.bias_act import bias_act
 from sfe_jax.ops.convolution import convolve
 from sfe_jax.ops.filtered_lrelu import filtered_lrelu
@@ -78,7 +79,7 @@ def _product(a: Array, b: Array) -> Array:
     return jnp.matmul(a, b, precision=lax.Precision.HIGHEST)
 
 
-class FourierInput(nn.Module):
+class FourierInput(ParametricModule):
     """Waves over the picture's plane, mixed by a matrix. Output [N, S, S, channels], float32."""
 
     level: Level  # Size, rate and bandwidth.
@@ -151,7 +152,7 @@ def _widening_convolve(x: Array, kernel: Array) -> Array:
     return convolve(jnp.pad(x, ((0, 0), sides, sides, (0, 0))), kernel)
 
 
-class AliasFreeConv(nn.Module):
+class AliasFreeConv(ParametricModule):
     """Modulated convolution and filtered leaky ReLU; for "torgb" modulated and linear.
 
     Input [N, H, W, in_channels], output [N, size, size, channels].

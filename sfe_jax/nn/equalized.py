@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
-from sfe_jax.nn.layer import Layer
+from sfe_jax.nn.parametric import ParametricModule
 from sfe_jax.ops.bias_act import ACTIVATIONS, bias_act
 from sfe_jax.ops.convolution import convolve, downsample_convolve, upsample_convolve
 
@@ -18,7 +18,7 @@ RESAMPLED_CONVOLUTION = {"none": convolve, "up": upsample_convolve, "down": down
 """Convolution with its 2x resampling, by name."""
 
 
-class EqualizedDense(Layer):
+class EqualizedDense(ParametricModule):
     """Fully connected layer: act(x (W lr / sqrt(in)) + b lr).
 
     Input [..., I] of any leading axes, output [..., features], dtype of the input.
@@ -41,7 +41,7 @@ class EqualizedDense(Layer):
         return bias_act(y, (bias * rate).astype(x.dtype), activation=self.activation)
 
 
-class EqualizedConv(Layer):
+class EqualizedConv(ParametricModule):
     """Convolution with optional 2x resampling, bias and activation.
 
     Input [N, H, W, I], output [N, H', W', features], dtype of the input.

@@ -15,10 +15,15 @@ import jax.numpy as jnp
 
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
+from sfe_jax.nn.parametric import ParametricModule
 from sfe_jax.ops.convolution import convolve
 
-BatchNorm = partial(nn.BatchNorm, momentum=0.9, epsilon=1e-5)
-"""Batch normalisation with the statistics that the original weights assume."""
+
+class BatchNorm(ParametricModule, nn.BatchNorm):
+    """Batch normalisation with the statistics that the original weights assume."""
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
 
 
 def pytorch_uniform(fan_in: int) -> nn.initializers.Initializer:
@@ -32,7 +37,7 @@ def pytorch_uniform(fan_in: int) -> nn.initializers.Initializer:
     return partial(jax.random.uniform, minval=-(fan_in**-0.5), maxval=fan_in**-0.5)
 
 
-class Conv(nn.Module):
+class Conv(ParametricModule):
     """Convolution with zero padding that keeps the size before the stride.
 
     Input [N, H, W, I], output [N, ceil(H / stride), ceil(W / stride), features].
@@ -75,7 +80,7 @@ class Dense(nn.Module):
         )(x)
 
 
-class PReLU(nn.Module):
+class PReLU(ParametricModule):
     """max(x, 0) + slope min(x, 0), one slope per channel. Input and output [..., C]."""
 
     @nn.compact

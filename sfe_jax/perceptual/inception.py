@@ -18,6 +18,7 @@ from jax import lax
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
+from sfe_jax.nn.parametric import ParametricModule
 from sfe_jax.ops.convolution import convolve
 from sfe_jax.ops.resize import resize_bilinear
 
@@ -163,7 +164,7 @@ LAST_BLOCKS = {
 # Networks.
 
 
-class Conv(nn.Module):
+class Conv(ParametricModule):
     """Convolution without bias: [N, H, W, I] to [N, h, w, features]."""
 
     features: int  # Output channels.
@@ -239,7 +240,7 @@ class Mixed(nn.Module):
         return [across, ConvUnit(features, (3, 1), name=f"{start}b")(x)]
 
 
-class Classifier(nn.Module):
+class Classifier(ParametricModule):
     """The last layer, its bias apart: [N, I] to [N, features] and a bias [1, features]."""
 
     features: int  # Number of classes.

@@ -16,6 +16,7 @@ from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError, WeightsError
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.types import Array
+from sfe_jax.nn.parametric import ParametricModule
 from sfe_jax.perceptual.alexnet import AlexNet
 from sfe_jax.perceptual.squeezenet import SqueezeNet
 from sfe_jax.perceptual.vgg import Vgg16
@@ -58,7 +59,7 @@ def normalise_channels(x: Array) -> Array:
     return x / jnp.where(present, length, 1)
 
 
-class LinearHead(nn.Module):
+class LinearHead(ParametricModule):
     """Sums channels with learned weights, [N, H, W, C] to [N, H, W]."""
 
     @nn.compact

@@ -11,7 +11,7 @@ from sfe_jax.alignment.cropping import align_face
 from sfe_jax.alignment.pasting import paste_face
 from sfe_jax.cli.batches import Portrait, open_photographs
 from sfe_jax.cli.edit import _edit_pictures, _read_background
-from sfe_jax.cli.options import output_names
+from sfe_jax.cli.options import free_name
 from sfe_jax.cli.photographs import Found
 from sfe_jax.core.images import load_aligned
 from sfe_jax.edits.catalogue import FACES
@@ -215,8 +215,9 @@ def test_a_picture_that_is_not_square_is_cropped_when_asked(psp_weights, tmp_pat
         (["..", ".", "picture"], ["picture", "picture-2", "picture-3"]),
     ],
 )
-def test_output_names_never_repeat(stems, names, tmp_path):
-    assert list(output_names(tmp_path / f"{stem}.png" for stem in stems)) == names
+def test_free_names_never_repeat(stems, names):
+    taken = set()
+    assert [free_name(stem, taken) for stem in stems] == names
 
 
 # Photographs as they come from a camera.

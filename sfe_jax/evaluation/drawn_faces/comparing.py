@@ -13,7 +13,7 @@ from sfe_jax.metrics.ms_ssim import ms_ssim
 from sfe_jax.metrics.pairs import squared_error
 from sfe_jax.perceptual.arcface import identity_similarity
 from sfe_jax.perceptual.face_features import FaceReading
-from sfe_jax.pipelines.editor import in_batches
+from sfe_jax.pipelines.batching import in_batches
 
 
 class Comparison(NamedTuple):

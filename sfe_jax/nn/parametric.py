@@ -1,4 +1,4 @@
-"""The base of layers with parameters of their own."""
+"""The base of modules with parameters of their own."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import flax.linen as nn
 from flax.errors import ScopeParamShapeError
 
 
-class Layer(nn.Module):
+class ParametricModule(nn.Module):
     """A module that does not trace the initialiser of a parameter that it has.
 
     Flax does, for its shape, whenever a module is applied: two fifths of the time in which the full

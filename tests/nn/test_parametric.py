@@ -1,4 +1,4 @@
-"""Layers read parameters that they have, and create those that they have not."""
+"""Modules read parameters that they have, and create those that they have not."""
 
 import flax.errors
 import flax.linen as nn
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from sfe_jax.nn.layer import Layer
+from sfe_jax.nn.parametric import ParametricModule
 
 drawn = []
 """Shapes that were asked of the initialiser."""
@@ -17,7 +17,7 @@ def initialiser(key, shape):
     return jnp.full(shape, 2.0)
 
 
-class Scale(Layer):
+class Scale(ParametricModule):
     """Multiplies by a parameter."""
 
     @nn.compact
