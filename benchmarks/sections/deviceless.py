@@ -202,18 +202,18 @@ def edit_case(quick: bool) -> Case:
     return Case(name, _on_one_chip(run, *shapes), count)
 
 
-def _recipe_case(kind: str) -> Callable[[bool], Case]:
-    """The phase of a recipe that trains its encoder, for one picture on each chip."""
+def _recipe_case(kind: str, network: str) -> Callable[[bool], Case]:
+    """The first phase of a recipe that trains a network, for one picture on each chip."""
 
     def case(quick: bool) -> Case:
         recipe = load_recipe(CONFIGS / f"{'faces64' if quick else 'ffhq1024'}_{kind}.py")
 
         def program(mesh: Mesh) -> tuple[Any, tuple[Any, ...]]:
             programs = abstract_programs(recipe, mesh, 1)
-            run = next(run for phase, run in programs.phases if "discriminator" not in phase.name)
+            run = next(run for phase, run in programs.phases if phase.name.startswith(network))
             return run, programs.shapes(abstract_batch(recipe, mesh, 1))
 
-        return Case(f"{recipe.name}, encoder, 1 picture, {recipe.precision}", program, 1)
+        return Case(f"{recipe.name}, {network}, 1 picture, {recipe.precision}", program, 1)
 
     return case
 
@@ -224,9 +224,9 @@ CASES: dict[str, Callable[[bool], Case]] = {
     "r1": r1_case,
     "edit": edit_case,
     "alias_free": alias_free_case,
-    "e4e": _recipe_case("e4e"),
-    "inverter": _recipe_case("inverter"),
-    "editor": _recipe_case("editor"),
+    "e4e": _recipe_case("e4e", "encoder"),
+    "inverter": _recipe_case("inverter", "inverter"),
+    "editor": _recipe_case("editor", "feature_editor"),
 }
 """Cases by short names."""
 

@@ -5,6 +5,7 @@ import pytest
 
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.ops import resize
+from tests.lowering import pretend
 from tests.reference import resize as reference
 
 FUNCTIONS = (
@@ -101,6 +102,17 @@ def test_adaptive_average_pool_overlaps_bins_for_thirds(length, bins):
     expected = [(start + stop - 1) / 2 for start, stop in bins]
     y = resize.adaptive_average_pool(x, (1, 3))
     np.testing.assert_allclose(y[0, 0, :, 0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["resize_bilinear", "adaptive_average_pool"])
+def test_columns_come_first_on_gpu_and_give_the_same(name, monkeypatch):
+    pretend(monkeypatch, "gpu")
+    x = image(2, 12, 8, 3)
+    jaxpr = str(jax.make_jaxpr(lambda x: getattr(resize, name)(x, (5, 7)))(x))
+    assert jaxpr.index("[7,2,12,3]") < jaxpr.index("[5,2,7,3]")
+    y = getattr(resize, name)(jnp.asarray(x), (5, 7))
+    expected = getattr(reference, name)(x.astype(np.float64), (5, 7))
+    np.testing.assert_allclose(y, expected, atol=3e-6)
 
 
 def test_adaptive_average_pool_is_plain_mean_for_ratio_four():
