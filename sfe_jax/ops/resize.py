@@ -44,22 +44,37 @@ def _pooling_matrix(length: int, size: int) -> np.ndarray:
     return inside / (stop - start)[:, None]
 
 
+def _multiply(x: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
+    """`_apply` by products of matrices."""
+    precision = product_precision(x.dtype)
+    x = jnp.einsum("hi,nijc->nhjc", jnp.asarray(rows, x.dtype), x, precision=precision)
+    return jnp.einsum("wj,nhjc->nhwc", jnp.asarray(columns, x.dtype), x, precision=precision)
+
+
+def _sum_samples(x: Array, matrix: np.ndarray, axis: int) -> Array:
+    """Multiplies a matrix of few numbers a row onto an axis: sums of weighted samples."""
+    count = np.count_nonzero(matrix, axis=1).max()
+    samples = np.argsort(matrix == 0, axis=1, kind="stable")[:, :count]  # Zeros come last.
+    weights = np.take_along_axis(matrix, samples, axis=1)
+    along = [-1 if i == axis else 1 for i in range(x.ndim)]
+    terms = [
+        jnp.take(x, samples[:, k], axis=axis, mode="clip")
+        * jnp.asarray(weights[:, k].reshape(along), x.dtype)
+        for k in range(count)
+    ]
+    return functools.reduce(jnp.add, terms)
+
+
 def _apply(x: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
     """Multiplies [h, H] and [w, W] matrices onto x [N, H, W, C], giving [N, h, w, C].
 
-    On a GPU columns come first: XLA finds no tiles for the slopes of the other order, where a crop
-    comes before it.
+    On a GPU as sums: XLA finds no tiles for the slopes of these products in the Inverter's step.
     """
-    product = functools.partial(jnp.einsum, precision=product_precision(x.dtype))
-    down, across = (jnp.asarray(matrix, x.dtype) for matrix in (rows, columns))
 
-    def rows_first(x: Array) -> Array:
-        return product("wj,nhjc->nhwc", across, product("hi,nijc->nhjc", down, x))
+    def sums(x: Array) -> Array:
+        return _sum_samples(_sum_samples(x, rows, 1), columns, 2)
 
-    def columns_first(x: Array) -> Array:
-        return product("niwc,hi->nhwc", product("nijc,wj->niwc", x, across), down)
-
-    return by_platform(x, gpu=columns_first, default=rows_first)
+    return by_platform(x, gpu=sums, default=lambda x: _multiply(x, rows, columns))
 
 
 def _halfway_samples(x: Array, ratio: int, axis: int) -> Array:
