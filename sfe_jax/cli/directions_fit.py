@@ -1,45 +1,19 @@
 """`sfe fit-directions`: editing directions of one's own generator."""
 
 import pathlib
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from sfe_jax.cli.options import Weights, read_array
 from sfe_jax.core.choices import Precision
 from sfe_jax.core.errors import FileFormatError, OptionError
+from sfe_jax.edits.fitting.options import FitMethod, FitOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
 
-    from sfe_jax.edits.fitting.directions import Fitted, Samples
-    from sfe_jax.edits.fitting.least_change import Slopes
-    from sfe_jax.edits.fitting.strengths import Score
-    from sfe_jax.pipelines.bundle import Bundle, Network
-
-FitMethod = Literal["regression", "least-change", "interfacegan", "ganspace", "sefa"]
-
-SUPERVISED = {
-    "regression": "regression",
-    "least-change": "least change",
-    "interfacegan": "InterFaceGAN",
-}
-"""Methods that fit a direction per attribute, and their names in a listing."""
-
-CURVE_CODES = 64
-"""Codes whose mean score is a point of a curve."""
-
-CURVE_STEP = 0.5
-"""Between the strengths that are tried."""
-
-SLOPE_CODES = 512
-"""Codes whose slopes are averaged."""
-
-MAP_BATCH = 1024
-"""Codes mapped together; they are small."""
+    from sfe_jax.edits.fitting.directions import Fitted
 
 
 def read_w(path: pathlib.Path, w_dim: int) -> "np.ndarray":
@@ -75,179 +49,22 @@ def read_scores(path: pathlib.Path, count: int, names: tuple[str, ...]) -> "np.n
     return scores
 
 
-def choose_names(
-    attribute: tuple[str, ...], preserve: tuple[str, ...], *, scored: tuple[str, ...]
-) -> tuple[str, ...]:
-    """The attributes that matter: those named, or all that are `scored`.
-
-    Raises:
-        OptionError: If one is not scored, or all are to be preserved.
-    """
-    names = tuple(dict.fromkeys((*(attribute or scored), *preserve)))
-    if unknown := [name for name in names if name not in scored]:
-        choices = ", ".join(scored) or (
-            "none: the bundle holds no network `features`; give --codes and --scores"
-        )
-        raise OptionError(f"attribute {unknown[0]!r} is not scored; scored are {choices}")
-    if names and set(names) == set(preserve):
-        raise OptionError(f"--preserve has all of {', '.join(names)}; leave one to fit")
-    return names
-
-
-def choose_rows(rows: tuple[int, int] | None, num_ws: int) -> range:
-    """The rows of W+ from the first to the last; all for None.
-
-    Raises:
-        OptionError: If the generator does not have them.
-    """
-    first, last = rows or (0, num_ws - 1)
-    if not 0 <= first <= last < num_ws:
-        raise OptionError(f"--rows is {first} {last}; this generator has rows 0 to {num_ws - 1}")
-    return range(first, last + 1)
-
-
-def _sample_w(network: "Network", *, count: int, seed: int, class_index: int | None) -> Any:
-    """Codes [count, W] of normally distributed z."""
-    import numpy as np
-
-    from sfe_jax.latents.sampling import map_to_w, one_hot
-    from sfe_jax.pipelines.batching import in_batches
-
-    generator: Any = network.module
-    z = np.random.default_rng(seed).standard_normal((count, generator.z_dim), np.float32)
-    labels = one_hot(class_index, generator.c_dim, count)
-    run = partial(map_to_w, generator, network.variables)
-    return np.concatenate(in_batches(run, MAP_BATCH, z, labels))
-
-
-def _build_judge(
-    bundle: "Bundle", names: tuple[str, ...], *, precision: Precision, batch: int
-) -> "Score":
-    """The generator, and behind it the network that scores attributes; those of `names`."""
-    from sfe_jax.evaluation.drawn_faces.moves import attribute_score
-    from sfe_jax.pipelines.bundle import Network
-
-    generator, features = bundle.network("generator"), bundle.network("features")
-    known: Any = features.module
-    columns = [known.attribute_names.index(name) for name in names]
-    module = generator.module.clone(precision=precision)
-    score = attribute_score(Network(module, generator.variables), features, batch_size=batch)
-    return lambda ws: score(ws)[:, columns]
-
-
-def _slopes(
-    bundle: "Bundle", codes: Any, names: tuple[str, ...], *, batch: int, seed: int
-) -> "Slopes":
-    """How pictures and attributes follow the first codes [N, W]."""
-    import jax
-
-    from sfe_jax.evaluation.drawn_faces.slopes import measure_slopes
-
-    generator, features = bundle.network("generator"), bundle.network("features")
-    known: Any = features.module
-    module: Any = generator.module
-    return measure_slopes(
-        generator,
-        features,
-        codes[:SLOPE_CODES, None].repeat(module.num_ws, axis=1),
-        columns=[known.attribute_names.index(name) for name in names],
-        key=jax.random.key(seed),
-        batch_size=batch,
-    )
-
-
-def _score(codes: Any, judge: "Score", *, num_ws: int, batch: int) -> Any:
-    """Scores [N, A] of codes [N, W], under a progress bar."""
-    import numpy as np
-
-    from sfe_jax.core.console import progress
-
-    starts = range(0, len(codes), batch)
-    return np.concatenate(
-        [
-            judge(codes[start : start + batch, None].repeat(num_ws, axis=1))
-            for start in progress(starts, "scoring pictures", total=len(starts))
-        ]
-    )
-
-
-def _fit(
-    method: str,
-    samples: "Samples",
-    network: "Network",
-    *,
-    preserve: tuple[str, ...],
-    share: float,
-    components: int,
-    rows: range,
-    slopes: "Callable[[], Slopes]",
-) -> "list[Fitted]":
-    """The directions of a method."""
-    from sfe_jax.edits.fitting import directions as fitting
-    from sfe_jax.edits.fitting.attributes import fit_boundary, fit_regression
-    from sfe_jax.edits.fitting.ganspace import principal_components
-    from sfe_jax.edits.fitting.sefa import affine_kernels, factorise
-
-    generator: Any = network.module
-    if method == "least-change":
-        return fitting.least_change_directions(slopes(), samples, preserve=preserve)
-    if method == "ganspace":
-        parts = principal_components(samples.codes, components)
-        return fitting.ganspace_directions(parts, samples, rows=rows)
-    moved: Any = {"rows": rows, "num_ws": generator.num_ws}
-    if method == "sefa":
-        layers = [layer for layer in generator.layers if layer.kind == "conv" and layer.row in rows]
-        vectors = factorise(affine_kernels(network.variables, layers), components)
-        return fitting.sefa_directions(vectors, samples, **moved)
-    fit = fit_regression if method == "regression" else partial(fit_boundary, share=share)
-    columns = zip(samples.names, samples.scores.T, strict=True)
-    fits = {name: fit(samples.codes, column) for name, column in columns}
-    return fitting.attribute_directions(
-        fits, samples, preserve=preserve, method=SUPERVISED[method], **moved
-    )
-
-
-def _measure(
-    fitted: "Fitted", samples: "Samples", generator: Any, judge: "Score", *, reach: float
-) -> "Fitted":
-    """The direction with its measured range; as it is if no attribute is known."""
-    import jax.numpy as jnp
-    import numpy as np
-
-    from sfe_jax.cli.console import say
-    from sfe_jax.core.console import progress
-    from sfe_jax.edits.fitting.directions import with_range
-    from sfe_jax.edits.fitting.strengths import measure_curve
-    from sfe_jax.edits.prepare import operands_for
-
-    steps = round(reach / CURVE_STEP)
-    strengths = CURVE_STEP * np.arange(-steps, steps + 1)
-    operands = operands_for(
-        fitted.direction,
-        fitted.arrays,
-        **generator.code_sizes,
-    )
-    ws = jnp.repeat(jnp.asarray(samples.codes[:CURVE_CODES])[:, None], generator.num_ws, axis=1)
-    bar = progress(strengths.tolist(), f"range of {fitted.direction.name}", total=len(strengths))
-    measured = with_range(fitted, samples, strengths, measure_curve(judge, ws, operands, bar))
-    if measured.direction.low == measured.direction.high:
-        say(f"warning: {fitted.direction.name} does not raise {fitted.attribute} at strength 0")
-    return measured
-
-
 def _save(out: pathlib.Path, weights: pathlib.Path, fitted: "list[Fitted]") -> None:
-    """Writes the directions as a bundle without networks, and a report beside it."""
+    """Writes the directions as a bundle without networks, and a report beside it; says which."""
+    from sfe_jax.cli.console import say
     from sfe_jax.cli.report import write_json
     from sfe_jax.edits.records import describe_direction
-    from sfe_jax.pipelines.bundle import Bundle, Source, save_bundle
+    from sfe_jax.pipelines.bundle import Source, save_bundle
+    from sfe_jax.pipelines.directions import as_bundle
     from sfe_jax.readers import sha256
 
-    arrays = {name: array for entry in fitted for name, array in entry.arrays.items()}
-    origin = (Source(weights.name, sha256(weights)),)
-    records = tuple(entry.direction for entry in fitted)
-    save_bundle(out, Bundle({}, arrays, origin, records))
+    directions = as_bundle(fitted, (Source(weights.name, sha256(weights)),))
+    save_bundle(out, directions)
     report = [{**describe_direction(entry.direction), **entry.facts} for entry in fitted]
     write_json(out.with_suffix(".json"), report)
+    for direction in directions.records:
+        say(f"{direction.name}: {direction.positive or 'unknown'}, range {direction.range}")
+    say(f"wrote {out} and {out.with_suffix('.json')}")
 
 
 def fit_directions(
@@ -304,72 +121,40 @@ def fit_directions(
     Raises:
         OptionError: If options do not go together.
     """
-    if min(batch, samples) < 1:
-        raise OptionError(f"--batch is {batch}, --samples {samples}; required is at least 1")
-    if not reach >= CURVE_STEP:
-        raise OptionError(f"--reach is {reach}; required is at least {CURVE_STEP}")
-    if scores and not codes:
-        raise OptionError("--scores is given without --codes; name the codes that were scored")
-    if method == "least-change" and (scores or rows):
-        raise OptionError(
-            "--method least-change follows the network `features`, through all rows; leave out "
-            "--scores and --rows, or choose regression"
-        )
-    if preserve and method not in SUPERVISED:
-        raise OptionError(f"--preserve goes with {' and '.join(SUPERVISED)}, not with {method}")
+    options = FitOptions(
+        method=method,
+        attributes=attribute,
+        preserve=preserve,
+        samples=samples,
+        seed=seed,
+        class_index=class_index,
+        share=share,
+        components=components,
+        moved_rows=rows,
+        reach=reach,
+        precision=precision,
+        batch_size=batch,
+    )
+    options.check_given(codes, scores)
     if out.suffix != ".safetensors":
         raise OptionError(f"--out is {out}; required is a name ending in .safetensors")
 
-    import numpy as np
-
     from sfe_jax.cli.console import say
     from sfe_jax.core.cache import keep_compiled
-    from sfe_jax.edits.fitting.directions import Samples
+    from sfe_jax.core.console import progress
+    from sfe_jax.pipelines import directions
     from sfe_jax.pipelines.bundle import load_bundle
 
     keep_compiled()
     bundle = load_bundle(weights, roles=("generator", "features"))
-    network = bundle.network("generator")
-    generator: Any = network.module
-    moved = choose_rows(rows, generator.num_ws)
-    features: Any = bundle.networks.get("features") if scores is None else None
-    scored = features.module.attribute_names if features else attribute if scores else ()
-    names = choose_names(attribute, preserve, scored=scored)
-    if method in SUPERVISED and not names:
-        raise OptionError(
-            f"--method {method} needs scores: a bundle with a network `features`, or --codes with "
-            "--scores and --attribute; ganspace and sefa do without"
-        )
-
-    # Samples.
-    judge = None
+    own: dict[str, np.ndarray] = {}
     if codes:
-        w = read_w(codes, generator.w_dim)
-    else:
-        w = _sample_w(network, count=samples, seed=seed, class_index=class_index)
-    values = np.zeros((len(w), 0), np.float32)
+        own["codes"] = read_w(codes, bundle.network("generator").module.w_dim)  # pyright: ignore
     if scores:
-        values = read_scores(scores, len(w), names)
-    elif names:
-        judge = _build_judge(bundle, names, precision=precision, batch=batch)
-        values = _score(w, judge, num_ws=generator.num_ws, batch=batch)
-    taken = Samples(w, values, names, f"fitted on {len(w)} codes of {weights.name}")
-
-    # Directions.
-    fitted = _fit(
-        method,
-        taken,
-        network,
-        preserve=preserve,
-        share=share,
-        components=components,
-        rows=moved,
-        slopes=partial(_slopes, bundle, w, names, batch=batch, seed=seed),
-    )
-    if judge:
-        fitted = [_measure(entry, taken, generator, judge, reach=reach) for entry in fitted]
-    _save(out, weights, fitted)
+        own["scores"] = read_scores(scores, len(own["codes"]), options.choose_names(attribute))
+    fitted = directions.fit_directions(bundle, options, **own, bar=progress)
     for entry in fitted:
-        direction = entry.direction
-        say(f"{direction.name}: {direction.positive or 'unknown'}, range {direction.range}")
-    say(f"wrote {out} and {out.with_suffix('.json')}")
+        if entry.direction.low == entry.direction.high == 0:
+            name = entry.direction.name
+            say(f"warning: {name} does not raise {entry.attribute} at strength 0")
+    _save(out, weights, fitted)

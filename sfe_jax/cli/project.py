@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import tyro
 
-from sfe_jax.cli.fitting import DistanceName, check_counts, fit_pictures, open_bundle
 from sfe_jax.cli.options import Images, OptionalWeights, Out, list_pictures
+from sfe_jax.cli.reconstruction import DistanceName, check_counts, open_bundle, reconstruct
 from sfe_jax.core.choices import Precision
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sfe_jax.pipelines.editor import Editor
-    from sfe_jax.pipelines.fitting import Look, Shown, Watch
     from sfe_jax.pipelines.projection import Projector
+    from sfe_jax.pipelines.reconstruction import Look, Shown, Watch
 
 FRAMES_PER_SECOND = 10
 """Of animations; the original's."""
@@ -158,7 +158,7 @@ def project(
         batch_size=size,
         precision=precision,
     )
-    fit_pictures(
+    reconstruct(
         paths,
         projector,
         _Job(projector, encoder, animation),

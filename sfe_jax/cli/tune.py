@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import tyro
 
-from sfe_jax.cli.fitting import DistanceName, check_counts, fit_pictures, open_bundle
 from sfe_jax.cli.options import (
     Images,
     OptionalWeights,
@@ -15,13 +14,14 @@ from sfe_jax.cli.options import (
     Precision,
     list_pictures,
 )
+from sfe_jax.cli.reconstruction import DistanceName, check_counts, open_bundle, reconstruct
 from sfe_jax.core.errors import OptionError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sfe_jax.pipelines.bundle import Bundle
-    from sfe_jax.pipelines.fitting import Look, Watch
+    from sfe_jax.pipelines.reconstruction import Look, Watch
     from sfe_jax.pipelines.tuning import Tuned, Tuner
 
 CODE_FILES = ("projected_w.npz", "pivot.npz", "ws.npy")
@@ -252,7 +252,7 @@ def tune(
             "class_index": class_index,
         }
         pivots = _find(bundle, pivot, options=search, precision=precision, batch=size)
-    fit_pictures(
+    reconstruct(
         paths,
         tuner,
         _Job(tuner, pivots, search_steps),

@@ -3,10 +3,19 @@
 from sfe_jax.core.errors import SfeError
 
 OPTIONS = {
+    "attributes": "--attribute",
+    "batch_size": "--batch",
     "class_index": "--class",
+    "codes": "--codes",
     "crop": "--crop",
     "direction_arrays": "--directions FOLDER",
+    "method": "--method",
+    "moved_rows": "--rows",
     "points": "--points",
+    "preserve": "--preserve",
+    "reach": "--reach",
+    "samples": "--samples",
+    "scores": "--scores",
 }
 """Arguments of the library, and the options that commands pass as them."""
 

@@ -1,7 +1,7 @@
 """The console that messages go to, standard error, and the progress bar on it."""
 
-from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +14,15 @@ from rich.progress import (
 )
 
 Item = TypeVar("Item")
+
+Bar = Callable[[Sequence[Any], str], Iterable[Any]]
+"""Passes items on, and may show with a few words how far they are, as `progress` does."""
+
+
+def unseen(items: Sequence[Any], what: str) -> Sequence[Any]:
+    """Passes items on and shows nothing."""
+    del what
+    return items
 
 
 def one_line(text: str) -> str:

@@ -1,7 +1,7 @@
 """Rows in batches of one size, so that one compiled program serves any number of them."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -45,3 +45,18 @@ def in_batches(function: Callable, size: int, *arrays) -> list:
         result = function(*jax.tree.map(lambda x, rows=rows: x[rows.numbers], arrays))
         results.append(jax.tree.map(lambda x, rows=rows: x[: rows.kept], result))
     return results
+
+
+def compute_rows(function: Callable, size: int, *trees: Any) -> Any:
+    """`function` on all rows of pytrees, `size` at a time; the results as NumPy arrays.
+
+    Args:
+        function: Takes as many pytrees as `trees`, gives a pytree; the leading axis is the batch.
+        size: Rows computed together.
+        *trees: Pytrees with the same leading axis.
+
+    Raises:
+        ShapeError: If there are no rows.
+    """
+    parts = jax.device_get(in_batches(function, size, *trees))
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)

@@ -23,21 +23,21 @@ from sfe_jax.latents.projection import (
 from sfe_jax.latents.sampling import STATISTICS_SAMPLES, one_hot, sample_w
 from sfe_jax.pipelines.batching import batches
 from sfe_jax.pipelines.bundle import Bundle
-from sfe_jax.pipelines.fitting import (
+from sfe_jax.pipelines.likeness import PROJECTOR_SIZE
+from sfe_jax.pipelines.reconstruction import (
     EVERY,
-    Fitting,
     Look,
+    Reconstructor,
     Shown,
     Watch,
     check_steps,
 )
-from sfe_jax.pipelines.likeness import PROJECTOR_SIZE
 
 Space = Literal["w", "w+"]
 """One code per picture, or one per row of the generator."""
 
 
-class Projector(Fitting):
+class Projector(Reconstructor):
     """Finds codes of pictures. Programs compile once."""
 
     def __init__(

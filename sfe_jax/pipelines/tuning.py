@@ -25,10 +25,10 @@ from sfe_jax.latents.pivotal_tuning import (
 from sfe_jax.latents.sampling import one_hot
 from sfe_jax.pipelines.batching import batches
 from sfe_jax.pipelines.bundle import Bundle, Network
-from sfe_jax.pipelines.fitting import (
+from sfe_jax.pipelines.reconstruction import (
     EVERY,
-    Fitting,
     Look,
+    Reconstructor,
     Watch,
     check_steps,
 )
@@ -83,7 +83,7 @@ def over_batch(function: Callable, size: int, in_axes: tuple[int | None, ...]) -
     return alone
 
 
-class Tuner(Fitting):
+class Tuner(Reconstructor):
     """Tunes copies of a generator to pictures. Programs compile once."""
 
     def __init__(

@@ -8,7 +8,7 @@ from sfe_jax.characters.reading import read_recipe
 from sfe_jax.edits.direction import Direction, Linear, StyleSpace
 from sfe_jax.pipelines.bundle import save_bundle
 from tests.models.networks import NUM_WS, W, draw
-from tests.pipelines.fitting import tiny_bundle
+from tests.pipelines.reconstruction import tiny_bundle
 
 GENERATOR = '[generators]\na = { bundle = "tiny.safetensors" }\n'
 DRAW = '[[steps]]\ndo = "draw"\ngenerator = "a"\n'

@@ -21,7 +21,7 @@ from tests.characters.recipes import (
     recipe,
 )
 from tests.models.networks import NUM_WS
-from tests.pipelines.fitting import SIDE, tiny_bundle
+from tests.pipelines.reconstruction import SIDE, tiny_bundle
 
 BEGIN = GENERATOR + DRAW
 

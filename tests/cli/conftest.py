@@ -10,7 +10,7 @@ import pytest
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.pipelines.bundle import Bundle, Network, save_bundle
 from sfe_jax.pipelines.random_bundle import random_variables
-from tests.pipelines.fitting import write_bundle, write_faces
+from tests.pipelines.reconstruction import write_bundle, write_faces
 
 
 @pytest.fixture(scope="session", autouse=True)

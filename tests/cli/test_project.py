@@ -7,7 +7,7 @@ from PIL import Image
 from sfe_jax.pipelines.bundle import Bundle, save_bundle
 from tests.cli.running import pixels, refused, sfe
 from tests.models.networks import NUM_WS, W
-from tests.pipelines.fitting import tiny_bundle
+from tests.pipelines.reconstruction import tiny_bundle
 
 pytestmark = pytest.mark.usefixtures("quick_programs")
 

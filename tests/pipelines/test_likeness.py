@@ -9,7 +9,7 @@ from sfe_jax.pipelines.bundle import Bundle, Network
 from sfe_jax.pipelines.likeness import LpipsDistance, choose_likeness
 from sfe_jax.pipelines.random_bundle import random_variables
 from tests.models.networks import draw
-from tests.pipelines.fitting import tiny_bundle
+from tests.pipelines.reconstruction import tiny_bundle
 
 
 @pytest.fixture(scope="module")

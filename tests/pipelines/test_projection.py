@@ -6,7 +6,7 @@ from sfe_jax.latents.projection import ProjectionOptions
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.projection import Projector
 from tests.models.networks import NUM_WS, C, W, draw
-from tests.pipelines.fitting import levels, tiny_bundle
+from tests.pipelines.reconstruction import levels, tiny_bundle
 
 QUICK = ProjectionOptions(steps=12)
 

@@ -5,10 +5,10 @@ from sfe_jax.core.errors import OptionError, ShapeError
 from sfe_jax.core.trees import flatten
 from sfe_jax.latents.pivotal_tuning import TuningOptions
 from sfe_jax.pipelines.bundle import load_bundle, save_bundle
-from sfe_jax.pipelines.fitting import Fitting
+from sfe_jax.pipelines.reconstruction import Reconstructor
 from sfe_jax.pipelines.tuning import Tuner
 from tests.models.networks import NUM_WS, C, W, draw
-from tests.pipelines.fitting import levels, tiny_bundle
+from tests.pipelines.reconstruction import levels, tiny_bundle
 
 OPTIONS = TuningOptions(steps=12, learning_rate=0.01, enough=0.0)
 PIVOTS = draw(3, NUM_WS, W)
@@ -40,7 +40,9 @@ def test_a_batch_is_tuned_as_its_pictures_one_by_one(tuned):
 
 def test_bundle_of_a_picture_shows_it(tuned):
     """Its generator, without tuning, gives the tuned picture at the pivot."""
-    own = Fitting(tuned.bundle(1), distance=None, size=None, batch_size=1, precision="float32")
+    own = Reconstructor(
+        tuned.bundle(1), distance=None, size=None, batch_size=1, precision="float32"
+    )
     found = own.show(levels(3)[1:2], PIVOTS[1:2])
     assert np.abs(found.images[0].astype(int) - tuned.images[1]).max() <= 1
 

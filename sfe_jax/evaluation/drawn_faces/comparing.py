@@ -1,6 +1,5 @@
 """How far pictures are from what they should show, face by face, and means with their errors."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +12,6 @@ from sfe_jax.metrics.ms_ssim import ms_ssim
 from sfe_jax.metrics.pairs import squared_error
 from sfe_jax.perceptual.arcface import identity_similarity
 from sfe_jax.perceptual.face_features import FaceReading
-from sfe_jax.pipelines.batching import in_batches
 
 
 class Comparison(NamedTuple):
@@ -65,22 +63,3 @@ def figure(values: np.ndarray) -> Figure:
 def take_rows(tree: Any, rows: np.ndarray) -> Any:
     """The rows [K] of every array [N, ...] of a pytree."""
     return jax.tree.map(lambda x: x[rows], tree)
-
-
-def join_rows(trees: list[Any]) -> Any:
-    """Pytrees of NumPy arrays as one, along the leading axis."""
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *trees)
-
-
-def compute_rows(function: Callable, size: int, *trees: Any) -> Any:
-    """`function` on all rows of pytrees, `size` at a time; the results as NumPy arrays.
-
-    Args:
-        function: Takes as many pytrees as `trees`, gives a pytree; the leading axis is the batch.
-        size: Rows computed together.
-        *trees: Pytrees with the same leading axis.
-
-    Raises:
-        ShapeError: If there are no rows.
-    """
-    return join_rows(jax.device_get(in_batches(function, size, *trees)))

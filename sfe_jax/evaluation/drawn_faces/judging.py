@@ -10,7 +10,8 @@ import numpy as np
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.edits.operands import Operands
-from sfe_jax.evaluation.drawn_faces.comparing import Comparison, compare, compute_rows
+from sfe_jax.evaluation.drawn_faces.comparing import Comparison, compare
+from sfe_jax.pipelines.batching import compute_rows
 from sfe_jax.pipelines.bundle import Network
 from sfe_jax.pipelines.methods import Inversion, Method, NetworkVariables
 

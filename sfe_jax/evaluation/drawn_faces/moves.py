@@ -14,12 +14,12 @@ import numpy as np
 
 from sfe_jax.core.errors import EditError
 from sfe_jax.core.trees import apply
-from sfe_jax.core.types import Array, Variables
+from sfe_jax.core.types import Array
 from sfe_jax.data.faces import AttributeRange
 from sfe_jax.edits.direction import Direction
 from sfe_jax.edits.fitting.strengths import Score, measure_curve
 from sfe_jax.edits.operands import Operands
-from sfe_jax.evaluation.drawn_faces.comparing import compute_rows
+from sfe_jax.pipelines.attributes import attribute_score
 from sfe_jax.pipelines.bundle import Network
 
 STEPS = 8
@@ -50,18 +50,6 @@ def sample_ws(generator: Network, key: Array, count: int) -> np.ndarray:
     z = jax.random.normal(key, (count, module.z_dim))
     mapping = jax.jit(partial(apply, module, method="map"))
     return np.asarray(mapping(generator.variables, z))
-
-
-def attribute_score(generator: Network, features: Network, *, batch_size: int) -> Score:
-    """Codes ws [N, L, W] -> attributes [N, A] that the network reads from their pictures."""
-
-    @jax.jit
-    def score(weights: Variables, variables: Variables, ws: Array) -> Array:
-        pictures = apply(generator.module, weights, ws, method="synthesize")["image"]
-        return apply(features.module, variables, jnp.clip(pictures, -1, 1))["attributes"]
-
-    run = partial(score, generator.variables, features.variables)
-    return lambda ws: compute_rows(run, batch_size, ws)
 
 
 def find_strength(strengths: np.ndarray, changes: np.ndarray, wanted: float) -> float:

@@ -41,12 +41,12 @@ from sfe_jax.edits.prepare import operands_for
 from sfe_jax.evaluation.drawn_faces.comparing import (
     Comparison,
     Figure,
-    compute_rows,
     figure,
     take_rows,
 )
 from sfe_jax.evaluation.drawn_faces.judging import Edited, Inverted, Judge, JudgedMethod
 from sfe_jax.evaluation.drawn_faces.moves import Move, OwnFaces, calibrate, has_room, own_faces
+from sfe_jax.pipelines.batching import compute_rows
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.editor import available_methods, build_method
 

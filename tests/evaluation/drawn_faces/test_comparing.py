@@ -1,7 +1,6 @@
 import dataclasses
 from functools import partial
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -9,7 +8,6 @@ from sfe_jax.core.errors import ShapeError
 from sfe_jax.evaluation.drawn_faces.comparing import (
     Figure,
     compare,
-    compute_rows,
     figure,
     take_rows,
 )
@@ -61,13 +59,6 @@ def test_figure_is_mean_and_standard_error():
 
 def test_figure_of_one_picture_has_no_error():
     assert figure(np.array([2.0])) == Figure(2.0, 0.0)
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 5])
-def test_rows_do_not_depend_on_how_many_are_computed_together(size):
-    x = np.arange(3.0)
-    found = compute_rows(lambda pair: {"sum": pair[0] + jnp.asarray(pair[1])}, size, (x, 2 * x))
-    np.testing.assert_array_equal(found["sum"], 3 * x)
 
 
 def test_rows_are_taken_from_every_array():

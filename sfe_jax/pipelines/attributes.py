@@ -1,20 +1,45 @@
-"""How pictures, and the attributes that a network reads from them, follow the codes."""
+"""Attributes that a network reads from a generator's pictures, and how they follow the codes."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sfe_jax.core.console import progress
+from sfe_jax.core.console import Bar, unseen
 from sfe_jax.core.precision import product_precision
 from sfe_jax.core.trees import apply
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.edits.fitting.least_change import Slopes
+from sfe_jax.edits.fitting.strengths import Score
+from sfe_jax.pipelines.batching import compute_rows
 from sfe_jax.pipelines.bundle import Network
 
 PROBES = 4
 """Random directions of picture space per sample, by which its slopes are measured."""
+
+
+def _columns(features: Network, names: Sequence[str]) -> list[int]:
+    """Where attributes stand among those that the network reads."""
+    known: Any = features.module
+    return [known.attribute_names.index(name) for name in names]
+
+
+def attribute_score(
+    generator: Network, features: Network, *, names: Sequence[str] | None = None, batch_size: int
+) -> Score:
+    """Codes ws [N, L, W] -> attributes [N, A], by default all, that the network reads."""
+    columns = slice(None) if names is None else _columns(features, names)
+
+    @jax.jit
+    def score(weights: Variables, variables: Variables, ws: Array) -> Array:
+        pictures = apply(generator.module, weights, ws, method="synthesize")["image"]
+        return apply(features.module, variables, jnp.clip(pictures, -1, 1))["attributes"]
+
+    run = partial(score, generator.variables, features.variables)
+    return lambda ws: compute_rows(run, batch_size, ws)[:, columns]
 
 
 def measure_slopes(
@@ -22,11 +47,12 @@ def measure_slopes(
     features: Network,
     ws: np.ndarray,
     *,
-    columns: list[int],
+    names: Sequence[str],
     key: Array,
     batch_size: int,
+    bar: Bar = unseen,
 ) -> Slopes:
-    """Mean slopes of attributes and pictures by the codes, under a progress bar.
+    """Mean slopes of attributes and pictures by the codes.
 
     With random signs v, the mean of (J^T v)(J^T v)^T is J^T J: whole slopes are never made.
 
@@ -34,23 +60,25 @@ def measure_slopes(
         generator: Of pictures with P numbers.
         features: Reads attributes from them.
         ws: [N, L, W], of samples.
-        columns: Which attributes, in their order.
+        names: Of the A attributes, in their order.
         key: Of the random signs.
         batch_size: Samples computed together; a last batch that is not full is left out, unless it
             is the only one.
+        bar: Sees the batches pass.
 
     Returns:
         Of the chosen attributes, and of the pictures per number.
     """
     batch_size = min(batch_size, len(ws))
     module, reader = generator.module, features.module
+    columns = jnp.asarray(_columns(features, names))
 
     def picture(variables: Variables, w: Array) -> Array:
         return apply(module, variables, w[None], method="synthesize")["image"][0]
 
     def read(w: Array, weights: Variables, variables: Variables) -> Array:
         shown = jnp.clip(picture(weights, w), -1, 1)
-        return apply(reader, variables, shown[None])["attributes"][0][jnp.asarray(columns)]
+        return apply(reader, variables, shown[None])["attributes"][0][columns]
 
     def pull(w: Array, key: Array, weights: Variables) -> Array:
         image, back = jax.vjp(lambda w: picture(weights, w), w)
@@ -67,7 +95,7 @@ def measure_slopes(
 
     starts = range(0, len(ws) - batch_size + 1, batch_size)
     scores, pictures = 0.0, 0.0
-    for start in progress(starts, "measuring slopes", total=len(starts)):
+    for start in bar(starts, "measuring slopes"):
         batch = jnp.asarray(ws[start : start + batch_size])
         part = slopes(
             generator.variables, features.variables, batch, jax.random.fold_in(key, start)

@@ -51,7 +51,7 @@ def check_steps(steps: int) -> None:
         raise OptionError(f"`steps` is {steps}; required is at least 1")
 
 
-class Fitting:
+class Reconstructor:
     """A generator whose pictures are brought near to given ones."""
 
     def __init__(

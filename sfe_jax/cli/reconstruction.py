@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from sfe_jax.pipelines.bundle import Bundle
-    from sfe_jax.pipelines.fitting import Fitting, Watch
+    from sfe_jax.pipelines.reconstruction import Reconstructor, Watch
 
 DistanceName = Literal["lpips_vgg", "lpips_alex", "lpips_squeeze", "features"]
 """Networks that see likeness."""
@@ -76,9 +76,9 @@ def distance_bar(what: str, total: int) -> "Iterator[Callable[[int, float], None
         yield lambda done, distance: bar.update(task, completed=done, distance=f"{distance:.4f}")
 
 
-def fit_pictures(
+def reconstruct(
     paths: list[pathlib.Path],
-    fitting: "Fitting",
+    reconstructor: "Reconstructor",
     work: Work,
     *,
     what: str,
@@ -90,7 +90,7 @@ def fit_pictures(
 
     Args:
         paths: Of the pictures.
-        fitting: Whose resolution and batch size they are for.
+        reconstructor: Whose resolution and batch size they are for.
         work: What is done with a batch.
         what: A word in front of the progress bar.
         steps: Of every batch.
@@ -106,17 +106,17 @@ def fit_pictures(
     from sfe_jax.cli.batches import open_aligned, usable_pictures
     from sfe_jax.cli.console import announce_compilation, say
     from sfe_jax.cli.report import Report, describe_scores
-    from sfe_jax.pipelines.fitting import Look
+    from sfe_jax.pipelines.reconstruction import Look
 
     kept = Report(report, paths)
-    opener = open_aligned(fitting.resolution, crop=crop)
+    opener = open_aligned(reconstructor.resolution, crop=crop)
     usable_pictures(paths, opener)
-    say(f"{fitting.bundle.path}: likeness as {fitting.likeness.role} sees it")
+    say(f"{reconstructor.bundle.path}: likeness as {reconstructor.likeness.role} sees it")
     announce_compilation()
-    starts = range(0, len(paths), fitting.batch_size)
+    starts = range(0, len(paths), reconstructor.batch_size)
     with distance_bar(what, steps * len(starts)) as move:
         for index, start in enumerate(starts):
-            rows = slice(start, start + fitting.batch_size)
+            rows = slice(start, start + reconstructor.batch_size)
 
             def watch(look: Look, before: int = index * steps) -> None:
                 move(before + look.step, float(look.distances.mean()))
@@ -129,6 +129,6 @@ def fit_pictures(
                 scores = f"distance {result['distance']:.4f}, {describe_scores(result)}"
                 say(f"{path}: {scores}, pictures in {folder}")
                 facts = {"image": str(path), "name": folder.name}
-                records.append({**facts, "distance_network": fitting.likeness.role, **result})
+                records.append({**facts, "distance_network": reconstructor.likeness.role, **result})
             kept.add(records)
     say(f"wrote {report}")

@@ -1,4 +1,4 @@
-"""Slopes of a generator and a reader that are linear, so that the truth is known."""
+"""A generator and a reader that are linear, so that the truth is known."""
 
 import dataclasses
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sfe_jax.evaluation.drawn_faces.slopes import measure_slopes
+from sfe_jax.pipelines.attributes import measure_slopes
 from sfe_jax.pipelines.bundle import Network
 
 ROWS, SIZE, SIDE = 2, 3, 4
@@ -15,6 +15,8 @@ ROWS, SIZE, SIDE = 2, 3, 4
 @dataclasses.dataclass(frozen=True)
 class Linear:
     """A generator or a reader that multiplies by its weights."""
+
+    attribute_names = ("a", "b", "c", "d", "e")
 
     def apply(self, variables, x, method=None):
         if method == "synthesize":
@@ -32,7 +34,7 @@ def test_slopes_of_linear_networks_are_their_weights():
     reader = Network(Linear(), weights(1, SIDE * SIDE, 5))
     ws = np.asarray(jax.random.normal(jax.random.key(2), (4_000, ROWS, SIZE)))
     slopes = measure_slopes(
-        generator, reader, ws, columns=[3, 1], key=jax.random.key(3), batch_size=500
+        generator, reader, ws, names="db", key=jax.random.key(3), batch_size=500
     )
     made, read = generator.variables["weights"], reader.variables["weights"]
     through = jnp.matmul(made, read)[:, jnp.array([3, 1])].T
