@@ -55,10 +55,10 @@ def linear_start(params: Any, *, first: float, second: float) -> dict[str, Any]:
         first: Factor of the first tensor.
         second: Factor of the second tensor.
     """
-    kernel = params["conv"]["kernel"]
-    identity = jnp.eye(kernel.shape[-1], dtype=kernel.dtype)
+    bias = params["conv"]["bias"]
+    identity = jnp.eye(bias.size, dtype=bias.dtype)
     added = jnp.concatenate([first * identity, second * identity])[None, None]
-    start = {**params, "conv": {**params["conv"], "kernel": added}}
+    start = {**params, "conv": {"kernel": added, "bias": jnp.zeros_like(bias)}}
     for name in (x for x in params if x.startswith("unit")):
         branch = params[name]["branch"]
         norm = {**branch["norm3"], "scale": jnp.zeros_like(branch["norm3"]["scale"])}
