@@ -13,9 +13,9 @@ from sfe_jax.core.errors import ImageError, OptionError
 Transform = Literal["none", "center-crop", "center-crop-wide"]
 """As it is; the largest centred square; the largest centred 4:3 window between black bars."""
 
-Filter = Literal["box", "bilinear", "lanczos"]
-"""Antialiased filters of Pillow. StyleGAN2-ADA's published scores are for boxes; pSp, e4e and SFE
-shrink by the bilinear one."""
+Filter = Literal["box", "bilinear", "lanczos", "nearest"]
+"""Filters of Pillow, antialiased but for "nearest", which is for label maps. StyleGAN2-ADA's
+published scores are for boxes; pSp, e4e and SFE shrink by the bilinear one."""
 
 Alpha = Literal["white", "refuse"]
 """Transparent parts become white; or a picture that has some is refused."""
@@ -27,6 +27,7 @@ _FILTERS = {
     "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
     "lanczos": Image.Resampling.LANCZOS,
+    "nearest": Image.Resampling.NEAREST,
 }
 
 

@@ -1,6 +1,6 @@
-"""Resizing of images: bilinear in two conventions, nearest, and adaptive average pooling.
+"""Resizing of images: bilinear in two conventions, nearest, averages, and bicubic by whole factors.
 
-Nothing here antialiases except the average. Whole-number ratios use slices and means; other sizes
+Nothing here antialiases except the last two. Whole-number ratios use slices and means; other sizes
 one small static matrix per axis, which the matrix unit multiplies.
 """
 
@@ -185,6 +185,51 @@ def adaptive_average_pool(x: Array, size: Size) -> Array:
         cells = x.reshape(n, height, rows // height, width, columns // width, channels)
         return jnp.mean(cells, axis=(2, 4))
     return _apply(x, _pooling_matrix(rows, height), _pooling_matrix(columns, width))
+
+
+def _cubic(x: np.ndarray) -> np.ndarray:
+    """Keys's cubic kernel with a = -1/2, of distances x."""
+    x = np.abs(x)
+    near, far = 1.5 * x**3 - 2.5 * x**2 + 1, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
+    return np.where(x <= 1, near, np.where(x < 2, far, 0))
+
+
+def _bicubic_matrix(length: int, factor: int) -> np.ndarray:
+    """Weights [length / factor, length] of 4 factor samples each, reflected at the edges."""
+    taps = 4 * factor
+    kernel = _cubic((np.arange(taps) - 2 * factor + 0.5) / factor)
+    kernel /= kernel.sum()
+    before = 3 * factor // 2
+    padded = np.pad(np.arange(length), (before, 3 * factor - before), mode="reflect")
+    matrix = np.zeros((length // factor, length))
+    for row in range(length // factor):
+        np.add.at(matrix[row], padded[row * factor : row * factor + taps], kernel)
+    return matrix
+
+
+def reduce_bicubic(x: Array, factor: int) -> Array:
+    """Shrinks by a whole factor with an antialiased bicubic kernel of 4 factor taps.
+
+    A factor of 1 is no identity: it blurs and shifts by half a pixel, as in the original.
+
+    Args:
+        x: [N, H, W, C], float32 or bfloat16.
+        factor: At least 1; a divisor of H and W, and not H or W itself.
+
+    Returns:
+        [N, H / factor, W / factor, C], dtype of `x`; beyond its range by a few percent at edges.
+
+    Raises:
+        ShapeError: If `x` has another rank, or its sides do not fit the factor.
+
+    Source: pixel2style2pixel, datasets/augmentations.py.
+    """
+    check_shape("x", x.shape, (None, None, None, None))
+    height, width = x.shape[1:3]
+    if factor < 1 or height % factor or width % factor or min(height, width) < 2 * factor:
+        required = "required is a factor that divides both sides and leaves at least 2 pixels"
+        raise ShapeError(f"`x` is {height} x {width} and `factor` {factor}; {required}")
+    return _apply(x, _bicubic_matrix(height, factor), _bicubic_matrix(width, factor))
 
 
 def pool_to(images: Array, size: int | None) -> Array:

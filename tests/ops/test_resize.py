@@ -121,3 +121,24 @@ def test_adaptive_average_pool_is_plain_mean_for_ratio_four():
     expected = x.reshape(1, 4, 4, 2, 4, 1).mean(axis=(2, 4))
     y = resize.adaptive_average_pool(jnp.asarray(x), (4, 2))
     np.testing.assert_allclose(y, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 6])
+def test_reduce_bicubic_equals_definition(factor):
+    x = image(2, 12, 18, 3)
+    y = resize.reduce_bicubic(jnp.asarray(x), factor)
+    expected = reference.reduce_bicubic(x.astype(np.float64), factor)
+    np.testing.assert_allclose(y, expected, atol=3e-6)
+
+
+def test_reduce_bicubic_by_one_has_the_four_taps_of_the_original():
+    row = np.zeros((1, 8, 8, 1), np.float32)
+    row[0, :, 4] = 1
+    y = resize.reduce_bicubic(jnp.asarray(row), 1)
+    np.testing.assert_allclose(y[0, 3, 2:7, 0], [-0.0625, 0.5625, 0.5625, -0.0625, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [0, 5, 8])
+def test_reduce_bicubic_raises_for_a_factor_that_does_not_fit(factor):
+    with pytest.raises(ShapeError, match=f"`factor` {factor}; required is a factor"):
+        resize.reduce_bicubic(jnp.zeros((1, 8, 8, 1)), factor)
