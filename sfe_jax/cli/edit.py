@@ -1,11 +1,18 @@
 """`sfe edit`: invert photographs and edit them."""
 
 import pathlib
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import tyro
 
 from sfe_jax.cli.batches import Portrait, check_reading, choose_opener, process_pictures
+from sfe_jax.cli.drawing import Side, check_side
+from sfe_jax.cli.edit_animation import (
+    AnimationForm,
+    Format,
+    check_strengths,
+    write_edit_animation,
+)
 from sfe_jax.cli.options import (
     Domain,
     Images,
@@ -23,14 +30,29 @@ if TYPE_CHECKING:
 
     from sfe_jax.edits.operands import Operands
     from sfe_jax.pipelines.editor import Editor
+    from sfe_jax.pipelines.methods import Inversion
 
     Request = tuple[str, Operands, tuple[float, ...]]  # Name, arrays and strengths of an edit.
+
+
+class Wanted(NamedTuple):
+    """What is made of every picture."""
+
+    edits: "list[Request]"
+    animations: "list[Request]"
+    form: AnimationForm
+    background: "np.ndarray | None"  # float32 [N, R, R], 1 where nothing is to change.
+
 
 Edits = Annotated[
     tyro.conf.UseAppendAction[tuple[str, ...]],
     tyro.conf.arg(aliases=["-e"], metavar="NAME=STRENGTH[,...]"),
 ]
 
+Animations = Annotated[
+    tyro.conf.UseAppendAction[tuple[str, ...]],
+    tyro.conf.arg(metavar="NAME=FIRST:LAST:COUNT"),
+]
 
 OWN_NAMES = ("aligned", "inversion")
 """Pictures of a folder beside the strips, each of which has the name of its edit."""
@@ -96,21 +118,35 @@ def _read_background(mask: pathlib.Path, editor: "Editor", *, count: int) -> "np
     return load_aligned(mask, editor.resolution)[None, :, :, 0] / np.float32(255)
 
 
-def _edit_pictures(
+def _animate(
     editor: "Editor",
-    portraits: list[Portrait],
-    requests: "list[Request]",
+    inversion: "Inversion",
     folders: list[pathlib.Path],
-    background: "np.ndarray | None",
+    records: list[dict[str, Any]],
+    wanted: Wanted,
+) -> None:
+    """Writes the animations of N pictures, and adds their files to the records."""
+    import jax
+
+    for name, operands, strengths in wanted.animations:
+        for index, (folder, record) in enumerate(zip(folders, records, strict=True)):
+            path = folder / f"{name}.{wanted.form.suffix}"
+            one = jax.tree.map(lambda x, i=index: x[i : i + 1], inversion)
+            write_edit_animation(path, editor, one, operands, strengths, wanted.form)
+            made = {"edit": name, "strengths": strengths, "file": f"{folder.name}/{path.name}"}
+            record.setdefault("animations", []).append(made)
+
+
+def _edit_pictures(
+    editor: "Editor", portraits: list[Portrait], folders: list[pathlib.Path], wanted: Wanted
 ) -> list[dict[str, Any]]:
     """Inverts pictures, makes all their edits, and writes them.
 
     Args:
         editor: Knows the edits.
         portraits: N.
-        requests: Name, arrays and strengths of every edit.
         folders: N, where the pictures go.
-        background: float32 [N, R, R], 1 where nothing is to change; None for nowhere.
+        wanted: Edits and animations.
 
     Returns:
         Per picture the scores of its inversion, and the file of every edit.
@@ -129,9 +165,9 @@ def _edit_pictures(
     ]
     for folder, image in zip(folders, inverted, strict=True):
         save_image(folder / "inversion.png", image)
-    if background is not None:
-        inversion = editor.protect(inversion, background)
-    for name, operands, strengths in requests:
+    if wanted.background is not None:
+        inversion = editor.protect(inversion, wanted.background)
+    for name, operands, strengths in wanted.edits:
         labels = [f"{name} {strength:+g}" for strength in strengths]
         edited = editor.edit(inversion, operands, strengths)
         for index, (folder, record) in enumerate(zip(folders, records, strict=True)):
@@ -140,6 +176,7 @@ def _edit_pictures(
                 record["edits"].append({"edit": name, "strength": strength, **files})
             row = [pictures[index], inverted[index], *edited[index]]
             save_image(folder / f"{name}.png", strip(row, ["original", "inversion", *labels]))
+    _animate(editor, inversion, folders, records, wanted)
     return records
 
 
@@ -148,6 +185,7 @@ def edit(
     /,
     weights: Weights,
     edit: Edits = (),
+    animate: Animations = (),
     out: Out = pathlib.Path("out"),
     directions: pathlib.Path | None = None,
     domain: Domain = "faces",
@@ -158,6 +196,9 @@ def edit(
     align: bool = False,
     points: pathlib.Path | None = None,
     mask: pathlib.Path | None = None,
+    animation: Format = "webp",
+    fps: float = 25.0,
+    side: Side = 256,
 ) -> None:
     """Inverts photographs and edits them; with --align as they come from a camera.
 
@@ -168,11 +209,15 @@ def edit(
 
     Example: sfe edit face.jpg --weights sfe_ffhq.safetensors --edit smile=3 --edit age=-5,0,5
 
+    Example: sfe edit face.jpg --weights sfe_ffhq.safetensors --animate age=-5:5:60
+
     Args:
         images: Aligned square photographs, or folders of them; any photographs with --align.
         weights: Bundle written by `python -m convert_weights`.
         edit: Name and strengths, such as smile=3, age=-5,0,5 or age=-5:5:5; repeat for more edits.
             `sfe directions` lists the names and their ranges.
+        animate: Name and strengths of an edit that is shown moving, such as age=-5:5:60: through
+            the strengths and back, as DIR/NAME/age.webp; repeat for more.
         out: Folder for the results; it is made.
         directions: Folder of published direction files (age.pt, ffhq_pca.pt, ...), a file of
             `sfe fit-directions`, or one vector of your own, if the bundle does not hold them.
@@ -188,15 +233,26 @@ def edit(
             face, or dlib's 68 points. MTCNN is not needed then.
         mask: Picture of the aligned face's size, white where its background is to stay, black where
             the edit acts; of the only photograph, with the method sfe.
+        animation: Their format; mp4 needs the package imageio-ffmpeg.
+        fps: Frames a second of animations.
+        side: Pixels a side of animations, about.
     """
-    if not edit:
+    if not (edit or animate):
         raise OptionError("no --edit given; write for example --edit smile=3, or use `sfe invert`")
     check_reading(align=align, crop=crop, points=points)
-    parsed = _merge_requests(edit)
+    check_side(side)
 
     from sfe_jax.cli.console import say
+    from sfe_jax.core.animations import check_animation
     from sfe_jax.edits.catalogue import find
     from sfe_jax.edits.direction import strength_warning
+    from sfe_jax.edits.parsing import parse_edit
+
+    parsed, moving = _merge_requests(edit), dict(map(parse_edit, animate))
+    for name, strengths in moving.items():
+        check_strengths(name, strengths)
+    if moving:
+        check_animation(f"{out}/animation.{animation}", fps=fps)
 
     paths = list_pictures(images)
     editor = open_editor(
@@ -208,8 +264,12 @@ def edit(
         directions=directions,
     )
     background = _read_background(mask, editor, count=len(paths)) if mask else None
-    requests = [(name, editor.operands(name), strengths) for name, strengths in parsed.items()]
-    for name, strengths in parsed.items():
+    requests, animations = (
+        [(name, editor.operands(name), strengths) for name, strengths in asked.items()]
+        for asked in (parsed, moving)
+    )
+    wanted = Wanted(requests, animations, AnimationForm(animation, fps, side), background)
+    for name, strengths in (*parsed.items(), *moving.items()):
         direction = find(name, editor.directions)
         for warning in filter(None, (strength_warning(direction, s) for s in strengths)):
             say(f"warning: {warning}")
@@ -217,7 +277,7 @@ def edit(
         paths,
         editor,
         choose_opener(editor, paths, align=align, crop=crop, points=points),
-        lambda portraits, folders: _edit_pictures(editor, portraits, requests, folders, background),
+        lambda portraits, folders: _edit_pictures(editor, portraits, folders, wanted),
         what="editing",
         report=out / "edits.json",
         batch=batch,

@@ -4,21 +4,23 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from sfe_jax.alignment import cropping
 from sfe_jax.alignment.cropping import align_face
 from sfe_jax.alignment.pasting import paste_face
 from sfe_jax.cli.batches import Portrait, open_photographs
-from sfe_jax.cli.edit import _edit_pictures, _read_background
+from sfe_jax.cli.edit import Wanted, _edit_pictures, _read_background
+from sfe_jax.cli.edit_animation import AnimationForm
 from sfe_jax.cli.options import free_name
 from sfe_jax.cli.photographs import Found
 from sfe_jax.core.images import load_aligned
+from sfe_jax.core.sheets import fit
 from sfe_jax.edits.catalogue import FACES
 from sfe_jax.pipelines.bundle import Bundle, load_bundle
 from sfe_jax.pipelines.editor import Editor
 from tests.cli.photographs import POINTS, grey, photograph, points_file, stand_in
-from tests.cli.running import noise, picture, pixels, sfe
+from tests.cli.running import noise, picture, pixels, refused, sfe
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +106,8 @@ def test_white_of_the_mask_is_protected(tmp_path):
     editor = Listener()
     background = _read_background(tmp_path / "mask.png", editor, count=1)
     portrait = Portrait(noise(64, 64, 3))
-    _edit_pictures(editor, [portrait], [], [tmp_path / "face"], background)
+    wanted = Wanted([], [], AnimationForm("gif", 4.0, 32), background)
+    _edit_pictures(editor, [portrait], [tmp_path / "face"], wanted)
     np.testing.assert_array_equal(editor.background[0], np.tile([0.0] * 32 + [1.0] * 32, (64, 1)))
 
 
@@ -164,6 +167,7 @@ def other(psp_weights, tmp_path_factory):
     folder = tmp_path_factory.mktemp("other")
     np.save(folder / "happy.npy", np.ones((1, 32), np.float32))
     edits = ("-e", "age=-2:2:3", "-e", "smile=99", "-e", "happy=1")
+    edits += ("--animate", "age=0:4:3", "--animation", "gif", "--fps", 4, "--side", 32)
     options = ("-w", psp_weights, "--directions", folder / "happy.npy", "-o", folder / "out")
     with contextlib.redirect_stderr(io.StringIO()) as said:
         assert sfe("edit", picture(folder / "face.png"), *options, *edits) == 0
@@ -194,6 +198,31 @@ def test_progress_is_shown(other):
 
 def test_an_own_direction_is_used_under_the_name_of_its_file(other):
     assert (other[0] / "face" / "happy +1.png").is_file()
+
+
+def test_an_animation_shows_every_strength_and_the_way_back(other, psp_weights):
+    """Two frames rest at either end, and the one between them is shown twice."""
+    with Image.open(other[0] / "face" / "age.gif") as animation:
+        shown = [np.asarray(animation.convert("RGB")) for _ in ImageSequence.Iterator(animation)]
+        times = [animation.seek(i) or animation.info["duration"] for i in range(len(shown))]
+    editor = Editor(load_bundle(psp_weights), directions=FACES)
+    face = load_aligned(other[0].parent / "face.png", 64)[None]
+    drawn = editor.edit(editor.invert(face), "age", [0.0, 2.0, 4.0])[0]
+    expected = [fit(image, side=32) for image in drawn[[0, 1, 2, 1]]]
+    assert times == [500, 250, 500, 250]
+    assert np.abs(np.asarray(shown, int) - np.asarray(expected)).mean() < 12  # 256 colours.
+
+
+def test_record_names_an_animation(other):
+    (record,) = json.loads((other[0] / "edits.json").read_text())
+    expected = {"edit": "age", "strengths": [0, 2, 4], "file": "face/age.gif"}
+    assert record["animations"] == [expected]
+
+
+def test_an_animation_of_one_strength_is_refused(psp_weights, tmp_path, capsys):
+    arguments = ("-w", psp_weights, "--animate", "age=3", "-o", tmp_path / "out")
+    line = refused(capsys, "edit", picture(tmp_path / "face.png"), *arguments)
+    assert "--animate age has one strength" in line
 
 
 def test_a_picture_that_is_not_square_is_cropped_when_asked(psp_weights, tmp_path):
