@@ -4,7 +4,7 @@ A description may come from anybody, and its network is traced before its arrays
 it. What would take forever is therefore refused here.
 """
 
-import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def is_of_type(value: Any, kind: Any, *, most: int) -> bool:
     if kind is int:
         return type(value) is int and 0 <= value <= most
     if kind is float:
-        return type(value) in (int, float) and math.isfinite(value)
+        return type(value) in (int, float) and abs(value) <= sys.float_info.max
     if kind is str:
         return isinstance(value, str) and len(value) <= LONGEST_TEXT
     return type(value) is kind

@@ -52,6 +52,7 @@ def test_values_within_bounds_are_taken(fields):
         ({"size": True}, "is True; required is a whole number"),
         ({"num_layers": 10**9}, "is 1000000000; required is a whole number from 0 to 128"),
         ({"clamp": float("nan")}, "is nan; required is a finite number or null"),
+        ({"clamp": 10**400}, "is 10+; required is a finite number or null"),
         ({"is_deep": 1}, "required is true or false"),
         ({"way": ["skip"]}, "required is one of skip, resnet"),
     ],
