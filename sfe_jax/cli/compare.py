@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Originals = Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="ORIGINALS")]
 Others = Annotated[pathlib.Path, tyro.conf.Positional, tyro.conf.arg(metavar="OTHERS")]
+Picture = Annotated[str, tyro.conf.arg(aliases=["-p"], metavar="NAME")]
 JsonFile = Annotated[pathlib.Path | None, tyro.conf.arg(aliases=["-o"], metavar="FILE.json")]
 
 
@@ -34,6 +35,7 @@ def figures_table(results: "list[Result]") -> str:
 def compare(
     originals: Originals,
     others: Others,
+    picture: Picture = "",
     weights: OptionalWeights = None,
     size: int = 0,
     ms_ssim_size: int = 0,
@@ -45,9 +47,13 @@ def compare(
     A picture of ORIGINALS is compared with that of the same name in OTHERS, whatever the suffix.
     Published figures of inversions are taken with --size 256 --ms-ssim-size 1024.
 
+    Example: sfe compare faces out --picture inversion, after sfe invert faces --out out
+
     Args:
         originals: folder of the originals
         others: folder with a picture for each original, of the same name and size
+        picture: where OTHERS has a folder for each original, as `sfe invert` and `sfe edit` write,
+            the picture in it that is compared, such as inversion or "smile +3"
         weights: bundle with the networks of LPIPS, identity and FID; what it lacks is not measured
         size: pixels a side for L2, SSIM and LPIPS; 0 leaves pictures as they are
         ms_ssim_size: pixels a side for MS-SSIM; 0 leaves pictures as they are
@@ -72,6 +78,7 @@ def compare(
         bundle=load_bundle(weights) if weights else Bundle({}),
         options=PairOptions(size=size, ms_ssim_size=ms_ssim_size),
         batch_size=batch,
+        picture=picture,
     )
     print(figures_table(found.results))
     if out:

@@ -11,6 +11,7 @@ OPTIONS = {
     "direction_arrays": "--directions FOLDER",
     "method": "--method",
     "moved_rows": "--rows",
+    "picture": "--picture",
     "points": "--points",
     "preserve": "--preserve",
     "reach": "--reach",

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from sfe_jax.core.console import progress
+from sfe_jax.core.errors import ImageError
 from sfe_jax.data.folders import FolderSource
 from sfe_jax.data.pictures import Form
 from sfe_jax.evaluation.extraction import Collector, Extractor
@@ -54,12 +55,21 @@ def _scores(rows: dict[str, Rows], originals: PictureSet) -> dict[str, dict[str,
     return scores
 
 
-def _open(originals: pathlib.Path, others: pathlib.Path) -> tuple[PictureSet, NamedPictures]:
+def _open(
+    originals: pathlib.Path, others: pathlib.Path, *, picture: str
+) -> tuple[PictureSet, NamedPictures]:
     """All originals, and the other pictures by name; those without an original are warned of."""
     source = FolderSource(originals)
     pictures = PictureSet(source, Form(transform="none"), np.arange(len(source)))
-    named = NamedPictures(others, pictures.form)
-    if extra := set(named.stems) - {stem_of(name) for name in source.names}:
+    named = NamedPictures(others, pictures.form, picture=picture)
+    stems = {stem_of(name) for name in source.names}
+    if stems.isdisjoint(named.stems):
+        raise ImageError(
+            f"{others}: has no picture for any original, such as {min(stems)!r}; it holds "
+            f"{named.example!r}: give pictures the names of the originals, or, where folders have "
+            "these names, as of `sfe invert`, set `picture` to that in each, such as inversion.png"
+        )
+    if extra := set(named.stems) - stems:
         what = f"{len(extra)} pictures have no original, such as {min(extra)!r}"
         warnings.warn(f"{others}: {what}; left out", stacklevel=3)
     return pictures, named
@@ -72,6 +82,7 @@ def compare_folders(
     bundle: Bundle,
     options: PairOptions,
     batch_size: int,
+    picture: str = "",
 ) -> FolderComparison:
     """Compares pictures of equal names, whatever their suffixes, and both folders as sets.
 
@@ -81,12 +92,14 @@ def compare_folders(
         bundle: LPIPS, identity and FID are measured where it holds their networks.
         options: Sizes; the roles are replaced by those that the bundle holds.
         batch_size: Pictures computed together.
+        picture: "", or `others` holds a folder of each name, and in it this picture, with or
+            without its suffix.
 
     Raises:
         ImageError: If a picture is missing, cannot be read, or is of another size.
         WeightsError: If a network is of another kind than its role says.
     """
-    pictures, named = _open(originals, others)
+    pictures, named = _open(originals, others, picture=picture)
     mesh = make_mesh(devices=jax.devices()[:1])
     roles = {"perceptual": PERCEPTUAL, "identity": IDENTITY}
     chosen = {name: first_role(bundle, known) for name, known in roles.items()}

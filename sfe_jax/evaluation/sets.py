@@ -162,18 +162,28 @@ class PictureSet:
 
 
 class NamedPictures:
-    """The pictures of a folder by their names without suffixes."""
+    """The pictures of a folder by their names without suffixes, or by those of their folders."""
 
-    def __init__(self, folder: pathlib.Path, form: Form) -> None:
+    def __init__(self, folder: pathlib.Path, form: Form, *, picture: str = "") -> None:
         """Lists them; none is read yet.
 
+        Args:
+            folder: Holds them, and others perhaps.
+            form: What they are brought to.
+            picture: Name of a file that is taken of every folder below, with or without its suffix;
+                it then goes by the name of that folder. "" takes every file by its own name.
+
         Raises:
-            ImageError: If the folder holds none, or two of one name.
+            ImageError: If the folder holds no picture at all, or two of one name.
         """
         self._source, self._form = FolderSource(folder), form
         self._places: dict[str, int] = {}
         for index, name in enumerate(self._source.names):
-            first = self._places.setdefault(stem_of(name), index)
+            path = pathlib.PurePosixPath(name)
+            if picture and picture not in (path.name, path.stem):
+                continue
+            stem = path.parent.as_posix() if picture else stem_of(name)
+            first = self._places.setdefault(stem, index)
             if first != index:
                 raise ImageError(
                     f"{self._source.name(index)}: has the name of {self._source.names[first]} but "
@@ -184,6 +194,11 @@ class NamedPictures:
     def stems(self) -> list[str]:
         """The names, sorted as their files are."""
         return list(self._places)
+
+    @property
+    def example(self) -> str:
+        """A file of the folder, of those that are taken if there are any."""
+        return self._source.names[next(iter(self._places.values()), 0)]
 
     def read(self, stem: str, *, shape: tuple[int, ...] | None = None) -> np.ndarray:
         """One picture, uint8 [H, W, 3].
@@ -197,9 +212,9 @@ class NamedPictures:
         """
         if stem not in self._places:
             raise ImageError(
-                f"{self._source.path}: has no picture {stem!r}, of any suffix; it holds "
-                f"{len(self._source)}, such as {self._source.names[0]!r}: give them the names of "
-                "the originals"
+                f"{self._source.path}: has no picture for {stem!r}, of any suffix; it holds "
+                f"{len(self._places)}, such as {self.example!r}: give them the names of the "
+                "originals"
             )
         index = self._places[stem]
         image = to_form(self._source[index]["image"], self._form, self._source.name(index))

@@ -77,7 +77,30 @@ def test_pictures_without_an_original_are_said_and_left_out(folders, tmp_path, c
 def test_original_without_a_picture_is_named(folders, capsys):
     (folders[1] / "2.png").unlink()
     said = refused(capsys, "compare", *folders)
-    assert "b: has no picture '2', of any suffix; it holds 2" in said
+    assert "b: has no picture for '2', of any suffix; it holds 2" in said
+
+
+@pytest.mark.parametrize("picture", ["inversion.png", "smile +3"])
+def test_picture_in_folders_named_like_the_originals_is_compared(folders, tmp_path, picture):
+    content = files(3, change=51)
+    for number in range(3):
+        made = dict.fromkeys(("inversion.png", "smile +3.png"), content[f"{number}.png"])
+        write_folder(tmp_path / "out" / str(number), {**made, "strip.png": b"no picture"})
+    options = ("--picture", picture, "-o", tmp_path / "found.json")
+    assert sfe("compare", folders[0], tmp_path / "out", *options) == 0
+    figures, pictures = read(tmp_path / "found.json")
+    assert figures["L2"]["value"] == pytest.approx(0.4**2, rel=1e-5)
+    assert pictures.keys() == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("options", [(), ("--picture", "smile")])
+def test_folders_of_results_without_the_picture_asked_for_tell_how_to_name_it(
+    folders, tmp_path, capsys, options
+):
+    out = write_folder(tmp_path / "out", {f"{n}/inversion.png": b"" for n in range(3)})
+    said = refused(capsys, "compare", folders[0], out, *options)
+    assert "has no picture for any original, such as '0'; it holds '0/inversion.png'" in said
+    assert "set --picture to that in each, such as inversion.png" in said
 
 
 def test_picture_of_another_size_is_named(folders, capsys):

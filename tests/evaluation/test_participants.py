@@ -83,7 +83,7 @@ def test_folder_that_lacks_a_picture_names_it(tmp_path, originals):
     write_folder(tmp_path / "other" / "smile+", noise_files(2))
     folder = FolderParticipant("other", tmp_path / "other", originals)
     (batch,) = originals.batches(3)
-    with pytest.raises(ImageError, match=r"smile\+: has no picture '002'"):
+    with pytest.raises(ImageError, match=r"smile\+: has no picture for '002'"):
         folder.edit(batch, Edit("smile+"))
 
 

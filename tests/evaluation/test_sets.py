@@ -98,7 +98,7 @@ def test_picture_is_found_by_its_name_whatever_its_suffix(tmp_path, pictures):
 def test_name_that_is_missing_is_said_with_what_is_there(tmp_path, pictures):
     folder = write_folder(tmp_path / "others", {"000.png": png(flat(0)), "1.png": png(flat(1))})
     (batch,) = pictures.batches(8)
-    with pytest.raises(ImageError, match=r"others: has no picture '001'.* such as '000\.png'"):
+    with pytest.raises(ImageError, match=r"others: has no picture for '001'.* such as '000\.png'"):
         NamedPictures(folder, pictures.form).like(batch, pictures)
 
 
