@@ -21,7 +21,7 @@ from sfe_jax.cli.mix import mix
 from sfe_jax.cli.project import project
 from sfe_jax.cli.trial import trial
 from sfe_jax.cli.tune import tune
-from sfe_jax.cli.wording import in_options
+from sfe_jax.cli.wording import in_options, unwrap_help
 from sfe_jax.core.errors import SfeError
 
 COMMANDS = {
@@ -49,7 +49,7 @@ def main() -> None:
     show_warnings_in_one_line()
     try:
         tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
+            {name: unwrap_help(command) for name, command in COMMANDS.items()},
             prog="sfe",
             description="Invert and edit photographs with StyleFeatureEditor and StyleGAN.",
         )

@@ -1,4 +1,8 @@
-"""What errors of the library say to those who type commands."""
+"""What help, and errors of the library, say to those who type commands."""
+
+import inspect
+import re
+from collections.abc import Callable
 
 from sfe_jax.core.errors import SfeError
 
@@ -27,3 +31,15 @@ def in_options(error: SfeError) -> str:
     for argument, option in OPTIONS.items():
         message = message.replace(f"`{argument}`", option)
     return message
+
+
+def unwrap_help(command: Callable[..., None]) -> Callable[..., None]:
+    """Puts the description of each argument into one line of a command's docstring.
+
+    tyro breaks lines as wide as the terminal is, but keeps those of such descriptions too.
+
+    Returns:
+        The command; a wrapper would not do, since tyro looks below it.
+    """
+    command.__doc__ = re.sub(r"\n {8,}", " ", inspect.getdoc(command) or "")
+    return command

@@ -59,6 +59,12 @@ def test_every_option_is_described_in_words(capsys, name):
         assert len(described[1].split()) >= 2, option
 
 
+def test_descriptions_fill_their_lines(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
+    sfe("edit", "--help")
+    assert "in pixels of the only photograph, turned upright: two eyes" in capsys.readouterr().out
+
+
 def test_an_unknown_command_gives_status_2(capsys):
     assert sfe("paint") == 2
     assert "paint" in capsys.readouterr().err
