@@ -1,9 +1,9 @@
 """Checkpoints: all that a run needs to go on as if it had never stopped.
 
-A step is a folder `<step>/` with three items: `state`, arrays as TensorStore writes them; `data`,
-where the iterator of each process stands; `meta`, what else the run wants to know. The last two are
-JSON. Orbax writes in the background, whole or not at all: the folder gets its name when every byte
-is there. Reading fills arrays and numbers and runs no code. Files that are lost or cut are noticed;
+A step is a folder `<step>/` with two items: `state`, arrays as TensorStore writes them; `meta`,
+what else the run wants to know, as JSON. Where its data stand is not among them: the step decides
+it. Orbax writes in the background, whole or not at all: the folder gets its name when every byte is
+there. Reading fills arrays and numbers and runs no code. Files that are lost or cut are noticed;
 numbers carry no checksum, so that a bit which flips on a disk may be read as it stands there.
 """
 
@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import jax
 import jax.numpy as jnp
@@ -31,18 +31,6 @@ LONGEST_REASON = 200
 
 Metrics = Mapping[str, float]
 """Figures of a step by name."""
-
-
-class Resumable(Protocol):
-    """An iterator that can tell where it stands: those of Grain, and our own."""
-
-    def get_state(self) -> Any:
-        """Its position, as values that JSON can hold."""
-        ...
-
-    def set_state(self, state: Any) -> None:
-        """Goes to a position; what comes next is what would have come there."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -93,30 +81,20 @@ def _faults(saved: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     return faults
 
 
-def _frozen_json(name: str, value: Any) -> Any:
-    """A copy of `value`, which is written later and must not change until then."""
+def _frozen_json(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `meta`, which is written later and must not change until then."""
     try:
-        return json.loads(json.dumps(value))
+        return json.loads(json.dumps(dict(meta)))
     except (TypeError, ValueError) as error:
         raise OptionError(
-            f"`{name}` of a checkpoint cannot be written ({error}); required are values that "
-            "JSON can hold"
+            f"`meta` of a checkpoint cannot be written ({error}); required are values that JSON "
+            "can hold"
         ) from error
-
-
-def _position_file() -> str:
-    """Name of the file in which this process keeps the position of its iterator."""
-    return f"process_{jax.process_index()}-of-{jax.process_count()}.json"
 
 
 def _handlers() -> dict[str, Any]:
     """What writes and reads each item."""
-    every_process = ocp.options.MultiprocessingOptions(primary_host=None)
-    return {
-        "state": ocp.PyTreeCheckpointHandler(),
-        "data": ocp.JsonCheckpointHandler(_position_file(), multiprocessing_options=every_process),
-        "meta": ocp.JsonCheckpointHandler(),
-    }
+    return {"state": ocp.PyTreeCheckpointHandler(), "meta": ocp.JsonCheckpointHandler()}
 
 
 def _options(keep: int, best: Best | None, *, read_only: bool) -> ocp.CheckpointManagerOptions:
@@ -292,7 +270,6 @@ class Checkpoints:
         step: int,
         state: Any,
         *,
-        data: Resumable | None = None,
         meta: Mapping[str, Any] | None = None,
         metrics: Metrics | None = None,
         wait: bool = False,
@@ -302,7 +279,6 @@ class Checkpoints:
         Args:
             step: Steps taken.
             state: Tree of arrays: dicts, tuples, named tuples, typed random keys.
-            data: The iterator of this process, where it stands now.
             meta: What JSON can hold, the same on every process.
             metrics: Figures of this step, if it was measured.
             wait: Return when it is written.
@@ -312,7 +288,7 @@ class Checkpoints:
 
         Raises:
             OptionError: If `step` lies before the newest checkpoint, `metrics` lacks the figure of
-                `best`, or JSON cannot hold `data`, `meta`.
+                `best`, or JSON cannot hold `meta`.
             WeightsError: If this checkpoint, or the one before it, cannot be written.
         """
         if not self._is_new(step):
@@ -320,10 +296,8 @@ class Checkpoints:
         figures = self._figures(metrics or {})
         items: dict[str, Any] = {
             "state": ocp.args.PyTreeSave(state),
-            "meta": ocp.args.JsonSave(_frozen_json("meta", dict(meta or {}))),
+            "meta": ocp.args.JsonSave(_frozen_json(meta or {})),
         }
-        if data is not None:
-            items["data"] = ocp.args.JsonSave(_frozen_json("data", data.get_state()))
         with self._explained(f"step {step} cannot be written", "free space or change the folder"):
             # `force` leaves the choice of steps to the caller.
             self._manager.save(step, args=ocp.args.Composite(**items), metrics=figures, force=True)
@@ -368,28 +342,15 @@ class Checkpoints:
                 f"networks and optimisers of its run:\n  {listing}"
             )
 
-    def _check_position(self, step: int) -> None:
-        """Raises unless `step` holds a position for the iterator of this process."""
-        folder = self._manager.directory / str(step) / "data"
-        if not (folder / _position_file()).exists():
-            held = ", ".join(sorted(file.name for file in folder.glob("process_*"))) or "none"
-            raise WeightsError(
-                f"{self.folder}: step {step} holds no position {_position_file()} of the data "
-                f"(there is {held}); run as many processes as saved it"
-            )
-
     def _read(self, step: int, **items: Any) -> Any:
         with self._damaged(step):
             return self._manager.restore(step, args=ocp.args.Composite(**items))
 
-    def restore(
-        self, like: Any, data: Resumable | None = None, *, step: int | None = None
-    ) -> tuple[Any, dict[str, Any]]:
-        """Reads a checkpoint, onto any number of devices.
+    def restore(self, like: Any, *, step: int | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reads a checkpoint, onto any number of devices and processes.
 
         Args:
             like: The tree of the state: arrays, or `jax.ShapeDtypeStruct` with shardings.
-            data: The iterator of this process; moved to where it stood.
             step: None takes the newest.
 
         Returns:
@@ -397,22 +358,14 @@ class Checkpoints:
 
         Raises:
             OptionError: If an array of `like` has no sharding.
-            WeightsError: If there is no such checkpoint, its files are lost or cut, its arrays have
-                other names, shapes or types, or it holds no position for `data`.
+            WeightsError: If there is no such checkpoint, its files are lost or cut, or its arrays
+                have other names, shapes or types.
         """
         step = self._existing(step)
         self._check(step, like, whole=True)
         target = ocp.checkpoint_utils.construct_restore_args(like)
-        items: dict[str, Any] = {
-            "state": ocp.args.PyTreeRestore(like, restore_args=target),
-            "meta": ocp.args.JsonRestore(),
-        }
-        if data is not None:
-            self._check_position(step)
-            items["data"] = ocp.args.JsonRestore()
-        read = self._read(step, **items)
-        if data is not None:
-            data.set_state(read["data"])
+        state = ocp.args.PyTreeRestore(like, restore_args=target)
+        read = self._read(step, state=state, meta=ocp.args.JsonRestore())
         return read["state"], read["meta"]
 
     def restore_part(self, like: Any, *, step: int | None = None) -> Any:

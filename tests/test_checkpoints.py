@@ -4,7 +4,6 @@ import resource
 import shutil
 from typing import Any, NamedTuple
 
-import grain
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,19 +62,6 @@ def _assert_same(one, other):
     jax.tree.map(np.testing.assert_array_equal, _values(one), _values(other))
 
 
-class Counter:
-    """An iterator of our own: what it counts is its state."""
-
-    def __init__(self, at=0):
-        self.at = at
-
-    def get_state(self):
-        return {"at": self.at}
-
-    def set_state(self, state):
-        self.at = state["at"]
-
-
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "checkpoints"
@@ -96,7 +82,7 @@ def saved(tmp_path_factory):
     """A folder with step 10, saved by eight devices."""
     folder = tmp_path_factory.mktemp("saved")
     with Checkpoints(folder) as checkpoints:
-        checkpoints.save(10, _born(make_mesh(data=4, model=2)), data=Counter(3), meta={"seed": 1})
+        checkpoints.save(10, _born(make_mesh(data=4, model=2)), meta={"seed": 1})
     return folder
 
 
@@ -143,37 +129,12 @@ def test_saved_state_may_be_donated_at_once(folder, like):
     _assert_same(restored["networks"], before.networks)
 
 
-def test_own_iterator_goes_on_where_it_stood(saved, like):
-    counter = Counter()
-    with Checkpoints(saved, read_only=True) as checkpoints:
-        checkpoints.restore(like, counter)
-    assert counter.at == 3
-
-
-def _pictures():
-    shuffled = grain.MapDataset.range(50).shuffle(seed=4).repeat().batch(4)
-    return iter(shuffled.to_iter_dataset(grain.ReadOptions(num_threads=1, prefetch_buffer_size=2)))
-
-
-def test_grain_iterator_goes_on_exactly(folder, state, like):
-    first = _pictures()
-    for _ in range(17):
-        next(first)
+def test_meta_is_that_of_the_call_to_save(folder, state):
+    meta = {"pending": [5]}
     with Checkpoints(folder) as checkpoints:
-        checkpoints.save(17, state, data=first)
-        second = _pictures()
-        checkpoints.restore(like, second)
-    for _ in range(9):
-        np.testing.assert_array_equal(next(second), next(first))
-
-
-def test_position_is_that_of_the_call_to_save(folder, state, like):
-    counter = Counter(5)
-    with Checkpoints(folder) as checkpoints:
-        checkpoints.save(1, state, data=counter)
-        counter.at = 9
-        checkpoints.restore(like, counter)
-    assert counter.at == 5
+        checkpoints.save(1, state, meta=meta)
+        meta["pending"].append(9)
+        assert checkpoints.meta() == {"pending": [5]}
 
 
 def test_newest_checkpoints_are_kept(folder, state):
@@ -232,7 +193,7 @@ def test_empty_folder_has_no_step(folder):
 
 def test_nothing_is_said_in_normal_use(folder, state, like, capfd):
     with Checkpoints(folder, keep=1, best=Best("fid")) as checkpoints:
-        checkpoints.save(1, state, data=Counter(), metrics={"fid": 1.0})
+        checkpoints.save(1, state, metrics={"fid": 1.0})
         checkpoints.save(2, state)
         checkpoints.restore(like)
     assert capfd.readouterr() == ("", "")
@@ -308,16 +269,6 @@ def test_array_without_a_sharding_is_refused(saved, like):
         pytest.raises(OptionError, match="networks/generator/fc/bias has no sharding"),
     ):
         checkpoints.restore(bare)
-
-
-def test_position_of_another_number_of_processes_is_refused(saved, folder, like):
-    shutil.copytree(saved, folder)
-    position = folder / "10" / "data" / "process_0-of-1.json"
-    position.rename(position.with_name("process_0-of-2.json"))
-    with Checkpoints(folder) as checkpoints:
-        with pytest.raises(WeightsError, match=r"there is process_0-of-2\.json"):
-            checkpoints.restore(like, Counter())
-        assert checkpoints.restore(like)[1] == {"seed": 1}
 
 
 def test_restoring_from_an_empty_folder_is_refused(folder, like):

@@ -1,7 +1,6 @@
 """Procedural faces drawn on the device as they are needed: no files, no copies from the host."""
 
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +47,7 @@ def draw_batch(
 
 
 class FaceStream:
-    """Batches without end, each a function of seed and step alone; resumable like Grain's.
+    """Batches without end, each a function of seed and step alone.
 
     With a sharding, the batch is one global array, of which each device draws its part: every host
     runs the same stream, and hosts need no shards.
@@ -101,10 +100,6 @@ class FaceStream:
         self._step += 1
         return batch
 
-    def get_state(self) -> dict[str, Any]:
-        """What `set_state` needs to go on from here, as plain JSON."""
-        return {"step": self._step}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Goes on where `get_state` was called."""
-        self._step = int(state["step"])
+    def go_to(self, step: int) -> None:
+        """Makes the batch of `step`, from 0 on, the next one."""
+        self._step = step

@@ -3,7 +3,7 @@
     source = open_source("ffhq256.zip")
     iterator = batches(source, batch_size=32, seed=0, resolution=256)
     batch = next(iterator)  # {"image": uint8 [32, 256, 256, 3], ...}
-    state = iterator.get_state()  # Plain JSON; `set_state` goes on exactly there.
+    iterator.go_to(1000)  # The next one is that of step 1000, whoever read those before it.
 
 Levels go to the device as uint8 and become floats there: a quarter of the bytes.
 """
@@ -26,7 +26,7 @@ from sfe_jax.data.sources import Record, Source
 
 
 class Faults:
-    """Records that could not be read: each is warned of once, and left out of every epoch.
+    """Records that could not be read: each is warned of once, and left out.
 
     Attributes:
         reasons: Name -> reason, in the order of discovery.
@@ -64,7 +64,7 @@ def _read_example(index: int, *, source: Source, form: Form) -> Record:
 
 
 class _Guard:
-    """Calls `read`; what cannot be read is counted, and None given for it, which Grain skips."""
+    """Calls `read`; what cannot be read is counted, and None given for it."""
 
     def __init__(
         self,
@@ -91,6 +91,13 @@ class _Guard:
             if len(self._failed) == self._count:
                 raise ImageError(f"{error}; nor can any other of {self._count} records") from error
         return None
+
+
+def _read_from(index: int, *, guard: _Guard, count: int) -> Record:
+    """The first record from `index` on, of `count` in a ring, that `guard` can read."""
+    while (record := guard(index)) is None:
+        index = (index + 1) % count
+    return record
 
 
 def _mirror_half(record: Record, random: np.random.Generator) -> Record:
@@ -135,15 +142,10 @@ def _in_batches(
     return iter(ahead.batch(batch_size, drop_remainder=drop_remainder, batch_fn=_stack))
 
 
-def _shard(source: Source, index: int, count: int) -> slice:
-    """Every `count`-th record from `index` on.
-
-    Raises:
-        OptionError: If there is no such shard, or nothing in it.
-    """
+def _check_shard(source: Source, index: int, count: int) -> None:
+    """Raises if there is no such shard, or nothing in it."""
     _check("shard_count", count, 1, len(source) + 1)
     _check("shard_index", index, 0, count)
-    return slice(index, None, count)
 
 
 class _Expand(grain.experimental.FlatMapTransform):
@@ -157,12 +159,54 @@ class _Expand(grain.experimental.FlatMapTransform):
         return [element * self.max_fan_out + place for place in range(self.max_fan_out)]
 
 
-def _shuffled(count: int, *, seed: int, shard: slice, neighbours: int) -> grain.MapDataset:
-    """Indices of one epoch in random order; neighbours stay together."""
-    groups = grain.MapDataset.range(count // neighbours).seed(seed).shuffle()[shard]
-    if neighbours == 1:
-        return groups
-    return grain.experimental.FlatMapMapDataset(groups, _Expand(neighbours))
+def _shuffled(count: int, *, seed: int, neighbours: int) -> grain.MapDataset:
+    """Indices without end, each epoch in another random order; neighbours stay together."""
+    groups = grain.MapDataset.range(count // neighbours).seed(seed).shuffle()
+    if neighbours > 1:
+        groups = grain.experimental.FlatMapMapDataset(groups, _Expand(neighbours))
+    return groups.repeat()
+
+
+class _Share:
+    """What one host reads of a stream of all: of `count` pieces of `size` each time, the same."""
+
+    def __init__(self, stream: grain.MapDataset, *, size: int, index: int, count: int):
+        self._stream, self._size, self._index, self._count = stream, size, index, count
+
+    def __len__(self) -> int:
+        return len(self._stream) // self._count
+
+    def __getitem__(self, index: int) -> Any:
+        step, row = divmod(index, self._size)
+        return self._stream[(step * self._count + self._index) * self._size + row]
+
+
+class Batches:
+    """Batches without end, each a function of its step alone."""
+
+    def __init__(self, records: grain.MapDataset, batch_size: int, *, threads: int):
+        """Reads nothing yet.
+
+        Args:
+            records: Without end, and none is None.
+            batch_size: Records of each batch.
+            threads: That read ahead.
+        """
+        self._records, self._batch_size, self._threads = records, batch_size, threads
+        self.go_to(0)
+
+    def __iter__(self) -> "Batches":
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        return next(self._ahead)
+
+    def go_to(self, step: int) -> None:
+        """Makes the batch of `step`, from 0 on, the next one."""
+        rest = self._records[step * self._batch_size :]
+        self._ahead = _in_batches(
+            rest, self._batch_size, threads=self._threads, drop_remainder=True
+        )
 
 
 def batches(
@@ -182,15 +226,16 @@ def batches(
     threads: int = 2,
     strict: bool = False,
     faults: Faults | None = None,
-) -> grain.DatasetIterator:
+) -> Batches:
     """Batches without end, for training: another order in each epoch, equal for equal seeds.
 
-    In each epoch the shards are disjoint and together cover the source. Where the original mirrors
-    by showing every picture twice an epoch, here it is drawn for each showing.
+    The batches of all shards, one behind the other, are those that one host reads in batches of
+    their size: however many hosts share the work, the pictures of a step are the same. Where the
+    original mirrors by showing every picture twice an epoch, here it is drawn for each showing.
 
     Args:
         source: Of N records.
-        batch_size: B, on this host.
+        batch_size: B, on this host; the same on each.
         seed: Of the order and of mirroring, below 2^32.
         shard_index: Of this host.
         shard_count: Number of hosts.
@@ -203,13 +248,14 @@ def batches(
         neighbours: Records side by side in the source that stay so, such as the 2 pictures of each
             person among procedural faces; a divisor of `batch_size`.
         threads: That read ahead; 0 reads when asked.
-        strict: Raise for a record that cannot be read, instead of leaving it out.
+        strict: Raise for a record that cannot be read, instead of leaving it out: the one after it
+            in the source stands in.
         faults: Counts the records left out; None for one of its own.
 
     Returns:
         Iterator over {"image": uint8 [B, R, R, C], "label": float32 [B, c] if there are labels, and
-        the source's other fields stacked}, with `get_state` and `set_state`. Its `next` raises
-        ImageError for an unreadable record if `strict`, and if no record can be read.
+        the source's other fields stacked}, with `go_to`. Its `next` raises ImageError for an
+        unreadable record if `strict`, and if no record can be read.
 
     Raises:
         OptionError: If a value cannot be used.
@@ -222,15 +268,17 @@ def batches(
             f"`neighbours` is {neighbours}; required is a divisor of the batch of {batch_size}"
         )
     _check("threads", threads, 0)
-    shard = _shard(source, shard_index, shard_count)
+    _check_shard(source, shard_index, shard_count)
     form = Form(resolution, channels, transform, resize_filter, alpha)
-    order = _shuffled(len(source), seed=seed, shard=shard, neighbours=neighbours)
     read = functools.partial(_read_example, source=source, form=form)
-    guard = _Guard(read, source.name, count=len(order), strict=strict, faults=faults)
-    records = order.repeat().map(guard)
+    count = len(source)
+    guard = _Guard(read, source.name, count=count, strict=strict, faults=faults)
+    order = _shuffled(count, seed=seed, neighbours=neighbours)
+    records = order.map(functools.partial(_read_from, guard=guard, count=count))
     if mirror:
         records = records.random_map(_mirror_half)
-    return _in_batches(records, batch_size, threads=threads, drop_remainder=True)
+    share = _Share(records, size=batch_size, index=shard_index, count=shard_count)
+    return Batches(grain.MapDataset.source(share), batch_size, threads=threads)
 
 
 def one_pass(
@@ -250,13 +298,14 @@ def one_pass(
 ) -> grain.DatasetIterator:
     """Every record of the shard once, in order, for metrics: the last batch may be smaller.
 
-    Args and Returns are those of `batches`.
+    Args and Returns are those of `batches`, but that a shard is every `shard_count`-th record from
+    `shard_index` on, and nothing stands in for a record that is left out.
     """
     _check("batch_size", batch_size, 1)
     _check("threads", threads, 0)
-    shard = _shard(source, shard_index, shard_count)
+    _check_shard(source, shard_index, shard_count)
     form = Form(resolution, channels, transform, resize_filter, alpha)
-    order = grain.MapDataset.range(len(source))[shard]
+    order = grain.MapDataset.range(len(source))[shard_index::shard_count]
     read = functools.partial(_read_example, source=source, form=form)
     guard = _Guard(read, source.name, count=len(order), strict=strict, faults=faults)
     return _in_batches(order.map(guard), batch_size, threads=threads, drop_remainder=False)

@@ -62,16 +62,12 @@ _AGAIN = (
 
 
 class Batches(Protocol):
-    """What the loop asks of data: batches of all processes, and a place to go on from."""
+    """What the loop asks of data: batches of all processes, each decided by its step."""
 
     def __next__(self) -> Batch: ...
 
-    def get_state(self) -> Any:
-        """Where the next batch lies."""
-        ...
-
-    def set_state(self, state: Any) -> None:
-        """Goes to where `get_state` was called."""
+    def go_to(self, step: int) -> None:
+        """Makes the batch of `step`, from 0 on, the next one."""
         ...
 
 
@@ -334,7 +330,7 @@ class Run:
                 raise TrainingError(f"{name} is not finite after {step} steps; {_AGAIN}")
         meta = {"recipe": describe(self.recipe), "pending": pending}
         metrics = figures if self.recipe.best else None
-        self.checkpoints.save(step, state, data=self.data, meta=meta, metrics=metrics, wait=wait)
+        self.checkpoints.save(step, state, meta=meta, metrics=metrics, wait=wait)
 
     def follow(self, state: TrainState, step: int, *, stop: bool) -> None:
         """Does what is due after `step` steps; the log comes before the checkpoint."""
@@ -374,7 +370,8 @@ def _begin(
         return 0, programs.init(), Pending()
     check_same_run(recipe, checkpoints.meta(step=step)["recipe"], str(workdir))
     like = with_shardings(programs.abstract, programs.places)
-    state, meta = checkpoints.restore(like, data, step=step)
+    state, meta = checkpoints.restore(like, step=step)
+    data.go_to(step)
     return step, state, Pending([(step, values) for step, values in meta["pending"]])
 
 

@@ -17,6 +17,7 @@ from sfe_jax.core.errors import OptionError
 from sfe_jax.data.face_stream import FaceStream
 from sfe_jax.data.faces_builder import FacesOptions
 from sfe_jax.data.opening import open_source
+from sfe_jax.data.pipeline import Batches as LocalBatches
 from sfe_jax.data.pipeline import batches, one_pass
 from sfe_jax.data.sources import Source, label_size
 from sfe_jax.parallel.mesh import batch_sharding, data_shard, global_batch, make_mesh
@@ -111,19 +112,15 @@ def _unseen(recipe: Recipe, mesh: Mesh) -> UnseenBatches | None:
 class PlacedBatches:
     """Batches of this process as parts of global ones."""
 
-    batches: Any  # A Grain iterator.
+    batches: LocalBatches
     mesh: Mesh
 
     def __next__(self) -> dict[str, jax.Array]:
         return global_batch(self.mesh, next(self.batches))
 
-    def get_state(self) -> Any:
-        """Where the next batch lies."""
-        return self.batches.get_state()
-
-    def set_state(self, state: Any) -> None:
-        """Goes to where `get_state` was called."""
-        self.batches.set_state(state)
+    def go_to(self, step: int) -> None:
+        """Makes the batch of `step`, from 0 on, the next one."""
+        self.batches.go_to(step)
 
 
 def _example_count(batch_size: int) -> int:

@@ -139,8 +139,5 @@ class Noise:
         self.index += 1
         return self.batch(BATCH)
 
-    def get_state(self):
-        return {"index": self.index}
-
-    def set_state(self, state):
-        self.index = state["index"]
+    def go_to(self, step):
+        self.index = step

@@ -14,19 +14,6 @@ from sfe_jax.checkpoints import Checkpoints
 SHAPES = {f"layer{i}": (64, 1024) for i in range(32)}
 
 
-class Position:
-    """An iterator that stands where it was put."""
-
-    def __init__(self, at=0):
-        self.at = at
-
-    def get_state(self):
-        return {"at": self.at}
-
-    def set_state(self, state):
-        self.at = state["at"]
-
-
 def filled(value):
     """The state of a step."""
     return {name: jax.device_put(np.full(shape, value)) for name, shape in SHAPES.items()}
@@ -35,7 +22,7 @@ def filled(value):
 def main(folder):
     with Checkpoints(folder, keep=2) as checkpoints:
         for step in itertools.count(1):
-            checkpoints.save(step, filled(step), data=Position(step), meta={"step": step})
+            checkpoints.save(step, filled(step), meta={"step": step})
             print(step, flush=True)
 
 

@@ -3,11 +3,9 @@ import jax.numpy as jnp
 import pytest
 
 from sfe_jax.checkpoints import Checkpoints
-from sfe_jax.core.errors import WeightsError
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.writers import LOG, read_log
 from tests.parallel.joining import like, state
-from tests.parallel.saving import Position
 from tests.running import run_pair
 
 
@@ -35,10 +33,6 @@ def test_two_processes_restore_what_they_saved(found):
     assert [(each["restored"], each["meta"]) for each in found] == [(True, {"step": 2})] * 2
 
 
-def test_each_process_keeps_its_own_position(found):
-    assert [each["position"] for each in found] == [2, 12]
-
-
 def test_main_process_alone_writes_the_log(found, folder):
     assert [line["step"] for line in read_log(folder / LOG)] == [2]
 
@@ -48,7 +42,5 @@ def test_one_process_restores_the_state_of_two(folder):
     mesh = make_mesh(data=4, model=2)
     with Checkpoints(folder / "checkpoints", read_only=True) as checkpoints:
         restored, _ = checkpoints.restore(like(mesh))
-        with pytest.raises(WeightsError, match=r"there is process_0-of-2\.json, process_1-of-2"):
-            checkpoints.restore(like(mesh), Position())
     same = jax.tree.map(lambda a, b: bool(jnp.all(a == b)), restored, state())
     assert all(same.values())

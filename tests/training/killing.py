@@ -44,11 +44,8 @@ class Told:
         print("batch", flush=True)
         return next(self._data)
 
-    def get_state(self):
-        return self._data.get_state()
-
-    def set_state(self, state):
-        self._data.set_state(state)
+    def go_to(self, step):
+        self._data.go_to(step)
 
 
 def _toy():

@@ -60,11 +60,8 @@ class Pictures:
         levels = np.random.default_rng(self.at).integers(0, 256, (BATCH, SIZE, SIZE, 3))
         return {"image": levels.astype(np.uint8)}
 
-    def get_state(self):
-        return {"at": self.at}
-
-    def set_state(self, state):
-        self.at = state["at"]
+    def go_to(self, step):
+        self.at = step
 
 
 @functools.cache

@@ -44,11 +44,8 @@ class Stopping:
         self._read += 1
         return next(self._data)
 
-    def get_state(self):
-        return self._data.get_state()
-
-    def set_state(self, state):
-        self._data.set_state(state)
+    def go_to(self, step):
+        self._data.go_to(step)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +124,7 @@ def test_run_over_drawn_faces_goes_on_with_the_next_face(tmp_path, monkeypatch):
         stream = face_stream.FaceStream(batch_size=BATCH, resolution=SIDE, seed=3)
 
     def data():
-        stream.set_state({"step": 0})
+        stream.go_to(0)
         return stream
 
     run(tmp_path / "whole", RECIPE, data=data())

@@ -153,11 +153,8 @@ class Pictures:
         self.at += 1
         return global_batch(self.mesh, _placed(self.mesh, self.at, self.batch))
 
-    def get_state(self):
-        return {"at": self.at}
-
-    def set_state(self, state):
-        self.at = state["at"]
+    def go_to(self, step):
+        self.at = step
 
 
 @dataclass(frozen=True)
