@@ -11,6 +11,8 @@ import contextlib
 import json
 import math
 import os
+import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -19,6 +21,7 @@ from typing import Any, Literal, Self
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
+from absl import logging
 from orbax.checkpoint import checkpoint_managers as policies
 
 from sfe_jax.core.errors import OptionError, WeightsError
@@ -28,6 +31,11 @@ SHOWN_FAULTS = 20
 
 LONGEST_REASON = 200
 """Characters of what Orbax says that an error repeats: the last, which name the cause."""
+
+REPEATED = re.compile(
+    r"_SignalingThread\.run\(\) raised|Handler Commit operations|Save Finalize thread"
+)
+"""What Orbax logs, with tracebacks, of an error that it raises as well."""
 
 Metrics = Mapping[str, float]
 """Figures of a step by name."""
@@ -114,6 +122,30 @@ def _options(keep: int, best: Best | None, *, read_only: bool) -> ocp.Checkpoint
     )
 
 
+@contextlib.contextmanager
+def _errors_said_once() -> Iterator[None]:
+    """Keeps from the console what threads say of a failed write, which `Checkpoints.wait` raises.
+
+    Orbax logs it, and TensorStore complains of each array that nobody waits for it any more.
+    """
+    logger, show = logging.get_absl_logger(), sys.unraisablehook
+
+    def is_news(record: Any) -> bool:
+        return REPEATED.search(record.getMessage()) is None
+
+    def show_news(unraisable: Any) -> None:
+        if str(unraisable.exc_value) != "Event loop is closed":
+            show(unraisable)
+
+    logger.addFilter(is_news)
+    sys.unraisablehook = show_news
+    try:
+        yield
+    finally:
+        sys.unraisablehook = show
+        logger.removeFilter(is_news)
+
+
 class Checkpoints:
     """The checkpoints of a run.
 
@@ -157,6 +189,8 @@ class Checkpoints:
             suffix = ocp.path.atomicity_types.TMP_DIR_SUFFIX
             for unfinished in self._manager.directory.glob(f"*{suffix}*"):
                 unfinished.rmtree()
+        self._quiet = contextlib.ExitStack()
+        self._quiet.enter_context(_errors_said_once())
 
     def __enter__(self) -> Self:
         return self
@@ -213,6 +247,7 @@ class Checkpoints:
             self.wait()
         finally:
             self._manager.close()
+            self._quiet.close()
 
     def steps(self) -> list[int]:
         """Steps of whole checkpoints, in rising order; one being written is waited for."""

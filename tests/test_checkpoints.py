@@ -383,6 +383,13 @@ def little_room():
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def test_error_of_writing_is_raised_and_not_printed(folder, little_room, capfd, caplog):
+    large = [jax.random.normal(jax.random.key(seed), (2**18,)) for seed in range(4)]
+    with pytest.raises(WeightsError, match="cannot be written"), Checkpoints(folder) as checkpoints:
+        checkpoints.save(1, large)
+    assert (caplog.messages, capfd.readouterr()) == ([], ("", ""))
+
+
 def test_checkpoint_that_cannot_be_written_leaves_the_one_before(folder, little_room):
     small = {"x": jnp.zeros(4)}
     large = {"x": jax.random.normal(jax.random.key(0), (2**19,))}
