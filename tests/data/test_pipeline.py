@@ -98,6 +98,15 @@ def test_one_pass_over_a_shard_shows_its_share(ten):
     assert shown == [[1, 4, 7]]
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_neighbours_stay_side_by_side_on_every_host(ten, index):
+    host = batches(ten, batch_size=4, seed=0, neighbours=2, shard_index=index, shard_count=2)
+    for _ in range(5):
+        first, second = np.reshape(levels_of(next(host)), (2, 2)).T
+        assert (first % 2 == 0).all()
+        np.testing.assert_array_equal(second, first + 1)
+
+
 # Resuming.
 
 
