@@ -6,7 +6,7 @@ chain.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -111,8 +111,9 @@ def epilogue(y: Array, scale: Array, noise: Array, bias: Array) -> Array:
     return bias_act(y + noise.astype(y.dtype), bias)
 
 
-def convolve(x: Array, kernel: Array, *, stride: int = 1) -> Array:
+def convolve(x: Array, kernel: Array, *, stride: int = 1, pack: bool = True) -> Array:
     """One convolution, as XLA does it."""
+    del pack  # There is nothing to be packed.
     padding = [(size // 2, size // 2) for size in kernel.shape[:2]]
     return _correlate(x, kernel, window_strides=(stride, stride), padding=padding)
 
@@ -196,18 +197,25 @@ def minibatch_std(
     return jnp.concatenate([x, jnp.broadcast_to(maps, (n, height, width, num_channels))], axis=3)
 
 
+def elementwise(function: Callable[..., Array], x: Array, *others: Array) -> Array:
+    """The function alone: there is nothing packed."""
+    return function(x, *others)
+
+
+REPLACED: Mapping[Callable, Callable] = {
+    ops_upfirdn2d.upfirdn2d: upfirdn2d,
+    ops_bias_act.bias_act: bias_act,
+    ops_convolution.convolve: convolve,
+    ops_convolution.upsample_convolve: upsample_convolve,
+    ops_convolution.downsample_convolve: downsample_convolve,
+    ops_modulated_conv.modulated_conv: modulated_conv,
+    ops_filtered_lrelu.filtered_lrelu: filtered_lrelu,
+    ops_minibatch_std.minibatch_std: minibatch_std,
+    ops_packing.elementwise: elementwise,
+}
+"""Functions of the library, and the plain ones."""
+
+
 def installed() -> AbstractContextManager[None]:
     """Puts the plain operations in the place of the library's, for whole networks."""
-    return swapped(
-        {
-            ops_upfirdn2d.upfirdn2d: upfirdn2d,
-            ops_bias_act.bias_act: bias_act,
-            ops_convolution.convolve: convolve,
-            ops_convolution.upsample_convolve: upsample_convolve,
-            ops_convolution.downsample_convolve: downsample_convolve,
-            ops_modulated_conv.modulated_conv: modulated_conv,
-            ops_filtered_lrelu.filtered_lrelu: filtered_lrelu,
-            ops_minibatch_std.minibatch_std: minibatch_std,
-            ops_packing.elementwise: lambda function, *arrays: function(*arrays),
-        }
-    )
+    return swapped(REPLACED)

@@ -1,3 +1,5 @@
+from inspect import signature
+
 import jax
 import numpy as np
 import pytest
@@ -37,6 +39,12 @@ def test_every_operation_is_the_library_s(make):
         each.mean + normal(*each.shape, seed=seed) for seed, each in enumerate(operation.inputs)
     ]
     assert apart(operation.plain, operation.ours, *arrays) < 1e-5
+
+
+@pytest.mark.parametrize("function", plain.REPLACED, ids=lambda function: function.__name__)
+def test_every_operation_takes_the_library_s_arguments(function):
+    named = [p.name for p in signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    assert set(named) <= set(signature(plain.REPLACED[function]).parameters)
 
 
 def test_installed_operations_make_a_grouped_convolution():
