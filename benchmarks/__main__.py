@@ -3,6 +3,8 @@
     python -m benchmarks                          everything; about a quarter of an hour on a CPU
     python -m benchmarks operations --quick       a first look, within a minute
     python -m benchmarks networks --repeats 15    more turns, narrower ranges
+    python -m benchmarks --only "SFE edit" FID    the cases that have one of these in their names
+    python -m benchmarks networks --memory returned    freed memory goes back to the system
     python -m benchmarks --compare OLD.json       measures, then prints what changed since
     python -m benchmarks --compare OLD.json NEW.json    only prints what changed between two
     python -m benchmarks --page REPORT.json       only writes its page and plots again
@@ -17,8 +19,9 @@ Sections:
 
 Forms that need what is not here (PyTorch, a GPU, a checkout of NVIDIA's code) are named with the
 reason and left out. A form with a wrong result is not timed. The report holds all sections that
-were ever measured on a device; measuring one again replaces it alone. Quick reports have a file of
-their own. Medians and ranges; a change counts only beyond them.
+were ever measured on a device; measuring one again replaces it alone. Quick reports, those of some
+cases, and those with returned memory have files of their own. Medians and ranges; a change counts
+only beyond them.
 """
 
 import argparse
@@ -41,6 +44,12 @@ MODULES = {
 }
 """Module of a section, which has a function `section` of `rows.Options`."""
 
+WITH_CASES = ("operations", "networks")
+"""Sections whose module has a function `names` of all cases, and which heed `Options.only`."""
+
+MEMORY = ("kept", "returned")
+"""What becomes of freed memory: it serves the next run, or goes back to the system."""
+
 RESULTS = pathlib.Path(__file__).parent / "results"
 
 
@@ -55,6 +64,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     add("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(MODULES)}; default all")
     add("--quick", action="store_true", help="tiny shapes, for a first look")
     add("--repeats", type=int, metavar="N", help="timed runs of each form; default 7, quick 3")
+    add("--only", nargs="+", metavar="TEXT", help=f"cases of {' and '.join(WITH_CASES)}; see above")
+    add("--memory", choices=MEMORY, default="kept", help="freed memory; default %(default)s")
     add(
         "--originals",
         type=pathlib.Path,
@@ -70,6 +81,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.sections if name not in MODULES]:
         parser.error(f"section {unknown[0]!r} is unknown; choose of {', '.join(MODULES)}")
+    if options.only and (others := [s for s in options.sections if s not in WITH_CASES]):
+        parser.error(
+            f"--only chooses cases of {' and '.join(WITH_CASES)}, not of {others[0]}; leave one out"
+        )
     if options.originals and "operations" not in (options.sections or MODULES):
         parser.error(
             "--originals needs the section operations, where alone NVIDIA's kernels compete; add it"
@@ -114,13 +129,15 @@ def surroundings(options: Any) -> dict[str, Any]:
             where[package] = version(package)
         except PackageNotFoundError:
             continue
+    if options.only:
+        where["only"] = " or ".join(options.only)
     statistics = jax.devices()[0].memory_stats() or {}
     if peak := statistics.get("peak_bytes_in_use"):
         where[PEAK] = f"{peak / 2**20:.0f} MiB"
     return where
 
 
-def measure(name: str, options: Any) -> Any:
+def measure(name: str, options: Any, *, memory: str) -> Any:
     """A section, measured; one that cannot be says why, and those after it go on."""
     from benchmarks.measuring.rows import Section
     from benchmarks.report.page import Measured
@@ -131,7 +148,10 @@ def measure(name: str, options: Any) -> Any:
         section = importlib.import_module(MODULES[name]).section(options)
     except SfeError as error:
         section = Section(name.capitalize(), f"Not measured: {error}.", ())
-    return Measured(section, surroundings(options))
+    where = surroundings(options)
+    if name != "scaling":  # Its workers are processes of their own.
+        where["freed memory"] = memory
+    return Measured(section, where)
 
 
 def write_page(report: Any, folder: pathlib.Path, name: str) -> None:
@@ -160,9 +180,40 @@ def write(report: Any, folder: pathlib.Path, name: str) -> None:
     write_page(report, folder, name)
 
 
-def file_name(device: str, *, quick: bool) -> str:
+def file_name(device: str, options: argparse.Namespace) -> str:
     """Name of a device's report, without what kind of file it is."""
-    return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-") + ("-quick" if quick else "")
+    name = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+    ends = {
+        "-memory-returned": options.memory == "returned",
+        "-some-cases": bool(options.only),
+        "-quick": options.quick,
+    }
+    return name + "".join(end for end, applies in ends.items() if applies)
+
+
+def chosen_sections(options: argparse.Namespace) -> list[str]:
+    """The sections to be measured: those asked for, or with `--only` those with such a case.
+
+    Raises:
+        OptionError: If no case has one of the texts in its name.
+    """
+    from sfe_jax.core.errors import OptionError
+
+    if not options.only:
+        return options.sections or list(MODULES)
+    names = {
+        section: importlib.import_module(MODULES[section]).names(quick=options.quick)
+        for section in options.sections or WITH_CASES
+    }
+    known = [name for each in names.values() for name in each]
+    for text in options.only:
+        if not any(text in name for name in known):
+            beginnings = dict.fromkeys(name.partition(", ")[0] for name in known)
+            raise OptionError(
+                f"--only is {text!r}; required is a part of a case's name, such as {known[0]!r}, "
+                f"which begin with {', '.join(beginnings)}"
+            )
+    return [s for s, each in names.items() if any(t in name for t in options.only for name in each)]
 
 
 def print_changes(before: Any, after: Any) -> None:
@@ -190,8 +241,12 @@ def check_platforms(platforms: str | None) -> None:
         )
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace, *, memory: str = "returned") -> None:
     """Measures what was asked for, and writes the report after each section.
+
+    Args:
+        options: Of the command line.
+        memory: What becomes of freed memory in this process, of `MEMORY`.
 
     Raises:
         SfeError: If an option or a file cannot be used.
@@ -206,18 +261,24 @@ def run(options: argparse.Namespace) -> None:
     if len(given) == 2:
         print_changes(*given)
         return
-    sections = options.sections or list(MODULES)
+    sections = chosen_sections(options)
     if "operations" in sections:
         check_platforms(os.environ.get("JAX_PLATFORMS"))
-    name = file_name(device_name(), quick=options.quick)
+    name = file_name(device_name(), options)
     known = options.out / f"{name}.json"
     report = read(known) if known.exists() else {}
     fresh = {}
     with tempfile.TemporaryDirectory() as workdir:
         repeats = options.repeats or (3 if options.quick else 7)
-        how = Options(repeats, options.quick, options.originals, pathlib.Path(workdir))
+        how = Options(
+            repeats,
+            options.quick,
+            options.originals,
+            pathlib.Path(workdir),
+            tuple(options.only or ()),
+        )
         for section in sections:
-            fresh[section] = measure(section, how)
+            fresh[section] = measure(section, how, memory=memory)
             found = {**report, **fresh}
             report = {name: found[name] for name in MODULES if name in found}
             write(report, options.out, name)
@@ -235,9 +296,9 @@ def main() -> None:
     from sfe_jax.core.errors import SfeError
     from sfe_jax.core.memory import keep_freed_memory
 
-    keep_freed_memory()
+    kept = options.memory == "kept" and keep_freed_memory()
     try:
-        run(options)
+        run(options, memory="kept" if kept else "returned")
     except SfeError as error:
         sys.exit(fail(str(error)))
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.measuring.fusions import read_fusions
 from benchmarks.measuring.limits import Limits
-from benchmarks.measuring.rows import Row
+from benchmarks.measuring.rows import OURS, Row
 from benchmarks.measuring.timing import compile_apart, spread
 from sfe_jax.core.errors import SfeError
 from sfe_jax.core.types import Array
@@ -87,6 +87,34 @@ Raises:
 """
 
 
+def _worst(
+    found: Sequence[np.ndarray], expected: Sequence[np.ndarray], size: Callable[[np.ndarray], Any]
+) -> float:
+    """Size of the difference over that of the result, of the worst result."""
+
+    def relative(a: np.ndarray, b: np.ndarray) -> float:
+        if a.shape != b.shape or not np.isfinite(a).all():
+            return math.inf
+        b = np.asarray(b, np.float64)
+        return float(size(a - b)) / (float(size(b)) or 1.0)
+
+    return max(relative(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def difference(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
+    """Root of the squared differences over that of the squares, of the worst result.
+
+    The largest difference would not do for slopes: where two roundings fall on either side of the
+    kink of a leaky ReLU, they differ by their whole size, in a few places.
+    """
+    return _worst(found, expected, np.linalg.norm)
+
+
+def largest_difference(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
+    """Largest difference over the largest value, of the worst result."""
+    return _worst(found, expected, lambda x: np.abs(x).max())
+
+
 @dataclass(frozen=True)
 class Case:
     """One computation in all forms."""
@@ -96,27 +124,12 @@ class Case:
     forms: Mapping[str, Form]  # The order is that of the rows.
     # The form that is right, or a function that gives the results as they should be.
     reference: str | Callable[[Arrays], list[np.ndarray]]
-    tolerance: float  # Largest `difference`.
+    tolerance: float  # Largest `distance`.
     number: str  # A key of `limits.PRECISIONS`.
     gflop: float  # Of the plain mathematics.
     gigabytes: float  # Inputs and results, once each.
     images: int = 0  # Pictures per call; 0 where there are none.
-
-
-def difference(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
-    """Root of the squared differences over that of the squares, of the worst result.
-
-    The largest difference would not do: where two roundings fall on either side of the kink of a
-    leaky ReLU, slopes differ by their whole size, in a few places.
-    """
-
-    def relative(a: np.ndarray, b: np.ndarray) -> float:
-        if a.shape != b.shape or not np.isfinite(a).all():
-            return math.inf
-        size = float(np.linalg.norm(np.asarray(b, np.float64)))
-        return float(np.linalg.norm(np.asarray(a, np.float64) - b)) / (size or 1.0)
-
-    return max(relative(a, b) for a, b in zip(found, expected, strict=True))
+    distance: Callable[..., float] = difference  # From (found, expected).
 
 
 def as_float32(results: Any) -> list[np.ndarray]:
@@ -226,7 +239,7 @@ def _checked(
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().partition("\n")[0]
         return said(f"Failed: {type(error).__name__}: {reason[:200]}")
-    apart = difference(found, expected or found)
+    apart = case.distance(found, expected or found)
     if not math.isfinite(apart):
         return said("Not timed: its result is not finite, or has another shape.", built.figures)
     figures = {**built.figures, "error": apart}
@@ -262,23 +275,31 @@ def take_turns(
     return runs
 
 
-def _timed(row: Row, case: Case, runs: Sequence[float], repeats: int, limits: Limits) -> Row:
-    """A row with its times."""
-    times = spread(runs)
-    figures = {
-        "ms": 1e3 * times.median,
-        "least ms": 1e3 * times.least,
-        "most ms": 1e3 * times.most,
-        "GB/s": case.gigabytes / times.median,
-    }
+def ranged(name: str, values: Sequence[float]) -> dict[str, float]:
+    """The median of at least one value as a figure, with its range."""
+    found = spread(values)
+    return {name: found.median, f"least {name}": found.least, f"most {name}": found.most}
+
+
+def _timed(
+    row: Row, case: Case, runs: Mapping[str, Sequence[float]], *, repeats: int, limits: Limits
+) -> Row:
+    """A row with its times, and with those over ours of the same turn."""
+    own = runs[row.form]
+    figures = ranged("ms", [1e3 * s for s in own])
+    seconds = figures["ms"] / 1e3
+    if OURS in runs and row.form != OURS:
+        turns = zip(own, runs[OURS], strict=False)  # What is slow took part in the first alone.
+        figures |= ranged("times ours", [theirs / ours for theirs, ours in turns])
+    figures["GB/s"] = case.gigabytes / seconds
     if case.gflop:
-        figures["GFLOP/s"] = case.gflop / times.median
+        figures["GFLOP/s"] = case.gflop / seconds
     if case.images:
-        figures["images/s"] = case.images / times.median
+        figures["images/s"] = case.images / seconds
     least = limits.least_s(gflop=case.gflop, gigabytes=case.gigabytes, number=case.number)
-    figures["% of roof"] = 100 * least / times.median
-    count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
-    few = f"Only {count}, since it is slow." if len(runs) < repeats else ""
+    figures["% of roof"] = 100 * least / seconds
+    count = f"{len(own)} run{'s' if len(own) > 1 else ''}"
+    few = f"Only {count}, since it is slow." if len(own) < repeats else ""
     return Row(row.case, row.form, {**figures, **row.figures}, f"{few} {row.note}".strip())
 
 
@@ -308,7 +329,7 @@ def measure_case(
             ready[name] = form
             expected = form.result if expected is None else expected  # The first that runs.
     del example
-    turns = {"repeats": repeats, "budget_s": budget_s}
-    for name, runs in take_turns(ready, draw, **turns).items() if ready else ():
-        rows[name] = _timed(rows[name], case, runs, repeats, limits)
+    runs = take_turns(ready, draw, repeats=repeats, budget_s=budget_s) if ready else {}
+    for name in runs:
+        rows[name] = _timed(rows[name], case, runs, repeats=repeats, limits=limits)
     return [rows[name] for name in case.forms]

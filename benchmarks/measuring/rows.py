@@ -16,6 +16,11 @@ class Options:
     quick: bool  # Tiny shapes: for tests and a first look.
     originals: pathlib.Path | None  # A checkout of stylegan2-ada-pytorch or stylegan3.
     workdir: pathlib.Path  # For temporary files.
+    only: tuple[str, ...] = ()  # Parts of the names of cases to be measured; none means all.
+
+    def chooses(self, case: str) -> bool:
+        """Whether a case of this name is to be measured."""
+        return not self.only or any(text in case for text in self.only)
 
 
 @dataclass(frozen=True)

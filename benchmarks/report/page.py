@@ -19,7 +19,7 @@ ENDS = ("least ", "most ")
 PEAK = "most memory in use"
 """Of a run's surroundings: what the device says."""
 
-DERIVED = {"GFLOP/s", "GB/s", "% of roof", "error"}
+DERIVED = {"GFLOP/s", "GB/s", "% of roof", "error", "times ours"}
 """Figures that follow from others, or are noise."""
 
 NOISE = {"compile s": 0.5}

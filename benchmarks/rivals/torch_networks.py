@@ -2,7 +2,7 @@
 
 # pyright: reportMissingImports=false
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.rivals.torch_forms import half_square
-from benchmarks.torch_reference.contests import generator_builder, sfe_builders
 from benchmarks.torch_reference.discriminator import Discriminator
 from benchmarks.torch_reference.editing import Sfe
+from benchmarks.torch_reference.encoders import E4e, Fuser, Inverter
+from benchmarks.torch_reference.inception import Inception
 from benchmarks.torch_reference.loading import load
+from benchmarks.torch_reference.stylegan2 import Generator
 from benchmarks.torch_reference.stylegan3 import FourierInput
 from benchmarks.torch_reference.stylegan3 import Generator as AliasFree
 from benchmarks.torch_reference.training import (
@@ -25,6 +27,7 @@ from benchmarks.torch_reference.training import (
     r1_penalty,
 )
 from sfe_jax.models.stylegan3 import Generator as AliasFreeGenerator
+from sfe_jax.perceptual.inception import FidInception
 from sfe_jax.training.gan import Gan
 from sfe_jax.training.method import TrainState
 
@@ -32,6 +35,12 @@ from sfe_jax.training.method import TrainState
 def _placed(build: Callable[[], nn.Module], variables: Any, like: Tensor) -> Any:
     """A module with our weights, of the type and on the device of `like`, to be trained."""
     return load(build, variables).to(device=like.device, dtype=like.dtype).requires_grad_(True)
+
+
+def _generator(module: Any) -> Callable[[], Generator]:
+    """Builds StyleGAN2's generator."""
+    sizes = {"z_dim": module.z_dim, "w_dim": module.w_dim}
+    return partial(Generator, module.channels, **sizes, layers=module.mapping_layers)
 
 
 def _alias_free(module: AliasFreeGenerator, variables: Any, like: Tensor) -> nn.Module:
@@ -56,7 +65,7 @@ def generator(module: Any, variables: Any) -> Callable[[Tensor], nn.Module]:
     """Z to pictures."""
     if isinstance(module, AliasFreeGenerator):
         return lambda like: _alias_free(module, variables, like)
-    return lambda like: _placed(generator_builder(module), variables, like)
+    return lambda like: _placed(_generator(module), variables, like)
 
 
 def synthesis(module: Any, variables: Any) -> Callable[[Tensor], Any]:
@@ -73,7 +82,7 @@ def synthesis(module: Any, variables: Any) -> Callable[[Tensor], Any]:
             """Pictures of codes [N, L, W]."""
             return self.network(ws).image
 
-    return lambda like: Pictures(_placed(generator_builder(module), variables, like).synthesis)
+    return lambda like: Pictures(_placed(_generator(module), variables, like).synthesis)
 
 
 def discriminator(module: Any, variables: Any) -> Callable[[Tensor], nn.Module]:
@@ -81,9 +90,30 @@ def discriminator(module: Any, variables: Any) -> Callable[[Tensor], nn.Module]:
     return lambda like: _placed(lambda: Discriminator(module.channels), variables, like)
 
 
+def inception(module: FidInception, variables: Any) -> Callable[[Tensor], nn.Module]:
+    """Pictures to FID's features."""
+    sizes = {"narrowing": module.narrowing, "input_size": module.input_size}
+    return lambda like: _placed(partial(Inception, **sizes), variables, like)
+
+
+def _edit_builders(modules: Mapping[str, Any]) -> dict[str, Callable[[], nn.Module]]:
+    """Builds the networks of an edit, by role."""
+    inverter, e4e, editor = modules["inverter"], modules["e4e"], modules["feature_editor"]
+    sizes = {"rows": inverter.num_styles, "w_dim": inverter.w_dim}
+    body = {"depths": inverter.depths, "widths": inverter.widths}
+    fused = {"features": inverter.features, "units": inverter.num_units}
+    e4e_body = {"depths": e4e.depths, "widths": e4e.widths, "input_size": e4e.input_size}
+    return {
+        "generator": _generator(modules["generator"]),
+        "inverter": partial(Inverter, **sizes, **body, **fused),
+        "feature_editor": partial(Fuser, editor.features, editor.num_units),
+        "e4e": partial(E4e, **sizes, **e4e_body),
+    }
+
+
 def edit(modules: Any, variables: Any, strength: float) -> Callable[[Tensor], Callable]:
     """Pictures and a shift of codes to edited pictures."""
-    builders = sfe_builders(modules)
+    builders = _edit_builders(modules)
 
     def make(like: Tensor) -> Callable:
         networks = {r: _placed(build, variables[r], like) for r, build in builders.items()}
@@ -154,7 +184,7 @@ def phase(method: Gan, state: TrainState, name: str) -> Callable[[Tensor], Phase
     judge = partial(Discriminator, method.discriminator.channels)
 
     def make(like: Tensor) -> Phase:
-        draw = partial(_placed, generator_builder(method.generator), like=like.float())
+        draw = partial(_placed, _generator(method.generator), like=like.float())
         players = Players(
             draw(state.networks["generator"]),
             _placed(judge, state.networks["discriminator"], like.float()),

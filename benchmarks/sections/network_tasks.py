@@ -23,25 +23,21 @@ from sfe_jax.core.types import Array
 from sfe_jax.edits.operands import identity
 from sfe_jax.losses.adversarial import path_length_penalty, path_lengths_along, r1_penalty
 from sfe_jax.models.discriminator import Discriminator
+from sfe_jax.perceptual.inception import FidInception, resize_for_fid
 from sfe_jax.pipelines.bundle import abstract_variables
 from sfe_jax.pipelines.methods import SfeMethod
 from sfe_jax.pipelines.random_bundle import random_variables
-from sfe_jax.training.gan import Gan, GanOptions, mix_codes
+from sfe_jax.training.gan import Gan, mix_codes
 from sfe_jax.training.method import TrainState
-from sfe_jax.training.recipe import Setting
 
 STRENGTH = 1.5
 """Of the edit."""
-
-STEP = "step: "
-"""What stands before the name of a phase."""
 
 
 @dataclass(frozen=True)
 class Task:
     """What is computed with a network."""
 
-    name: str
     images: int  # Pictures per call.
     fixed: tuple[Any, ...]  # Weights.
     draw: Callable[[Array], Arrays]
@@ -89,11 +85,10 @@ def total_square(gradients: Any) -> Array:
 # Tasks.
 
 
-def forward(name: str, module: Any, batch: int) -> Task:
+def forward(module: Any, batch: int) -> Task:
     """A generator: z to pictures."""
     variables = _weights(module)
     return Task(
-        name=f"{name}, batch {batch}, {{}}, forward",
         images=batch,
         fixed=(variables,),
         draw=_normal((batch, module.z_dim)),
@@ -102,9 +97,9 @@ def forward(name: str, module: Any, batch: int) -> Task:
     )
 
 
-def by_weights(name: str, module: Any, batch: int) -> Task:
+def by_weights(module: Any, batch: int) -> Task:
     """A generator forward and backward."""
-    task = forward(name, module, batch)
+    task = forward(module, batch)
 
     def run(variables: Any, z: Array) -> tuple[Array, Array]:
         def loss(params: Any, z: Array) -> Array:
@@ -115,14 +110,13 @@ def by_weights(name: str, module: Any, batch: int) -> Task:
 
     return replace(
         task,
-        name=f"{name}, batch {batch}, {{}}, by weights",
         function=run,
         order=lambda network: _torch().by_weights(network),
         results=("vector", "vector"),
     )
 
 
-def r1(name: str, module: Discriminator, batch: int) -> Task:
+def r1(module: Discriminator, batch: int) -> Task:
     """A discriminator's R1 penalty and its gradient by the weights."""
     variables, side = _weights(module), module.resolution
 
@@ -135,7 +129,6 @@ def r1(name: str, module: Discriminator, batch: int) -> Task:
         return penalty, total_square(found)
 
     return Task(
-        name=f"{name}, batch {batch}, {{}}, R1",
         images=batch,
         fixed=(variables,),
         draw=_normal((batch, side, side, 3)),
@@ -148,7 +141,7 @@ def r1(name: str, module: Discriminator, batch: int) -> Task:
     )
 
 
-def path_length(name: str, module: Any, batch: int) -> Task:
+def path_length(module: Any, batch: int) -> Task:
     """A generator's path-length penalty and its gradient by the weights."""
     variables, side = _weights(module), module.resolution
 
@@ -166,7 +159,6 @@ def path_length(name: str, module: Any, batch: int) -> Task:
         return penalty, total_square(found)
 
     return Task(
-        name=f"{name}, batch {batch}, {{}}, path length",
         images=batch,
         fixed=(variables,),
         draw=_normal((batch, module.num_ws, module.w_dim), (batch, side, side, 3)),
@@ -179,7 +171,7 @@ def path_length(name: str, module: Any, batch: int) -> Task:
     )
 
 
-def edit(modules: Mapping[str, Any], batch: int) -> Task:
+def edit(modules: Mapping[str, Any], batch: int, *, compiled: bool = True) -> Task:
     """The full SFE edit: a picture in, an edited picture out."""
     roles = ("generator", "inverter", "feature_editor", "e4e")
     chosen: dict[str, Any] = {role: modules[role] for role in roles}
@@ -197,13 +189,31 @@ def edit(modules: Mapping[str, Any], batch: int) -> Task:
         return method.edit(variables, inversion, operands, jnp.full(batch, STRENGTH))
 
     return Task(
-        name=f"SFE edit {side}, batch {batch}, {{}}, forward",
         images=batch,
         fixed=(variables,),
         draw=draw,
         function=run,
         torch=lambda like: _torch().edit(chosen, variables, STRENGTH)(like),
+        compiled=compiled,
         kinds=("image", "vector"),
+    )
+
+
+def inception(module: FidInception, batch: int, *, side: int = 256) -> Task:
+    """FID's features of pictures, which it resizes."""
+    variables = _weights(module)
+
+    def run(variables: Any, images: Array) -> Array:
+        return apply(module, variables, resize_for_fid(images, module.input_size))["features"]
+
+    return Task(
+        images=batch,
+        fixed=(variables,),
+        draw=_normal((batch, side, side, 3)),
+        function=run,
+        torch=lambda like: _torch().inception(module, variables)(like),
+        kinds=("image",),
+        results=("vector",),
     )
 
 
@@ -288,26 +298,19 @@ def _moved(results: tuple[TrainState, dict[str, Array]]) -> list[Array]:
     return [*losses, *map(total_square, (state.networks, state.averages, slopes))]
 
 
-def training_phase(
-    name: str, options: GanOptions, resolution: int, *, phase: str, batch: int, number: str
-) -> Task:
+def training_phase(method: Gan, batch: int, *, phase: str) -> Task:
     """One phase of a step of the GAN, with its optimiser; a step runs its phases one by one.
 
     Args:
-        name: Of the networks.
-        options: Of the method.
-        resolution: Pixels a side.
-        phase: Name of one of the method's phases.
+        method: Of that batch size.
         batch: Pictures N.
-        number: A key of `limits.PRECISIONS`.
+        phase: Name of one of the method's phases.
     """
-    precision = "bfloat16" if number == "bfloat16" else "float32"
-    setting = Setting(resolution, 3, 0, batch, precision, network={}.__getitem__)  # None is frozen.
-    method = options.build(setting)
     (chosen,) = (each for each in method.phases if each.name == phase)
+    side = method.generator.resolution
 
     def draw(key: Array) -> Arrays:
-        shape = (batch, resolution, resolution, 3)
+        shape = (batch, side, side, 3)
         images = jax.random.randint(key, shape, 0, 256).astype(jnp.uint8)
         return images, jax.random.bits(key, (2,), jnp.uint32)
 
@@ -323,7 +326,6 @@ def training_phase(
     state = _first_state(method)
     given = jax.eval_shape(inputs, *jax.eval_shape(draw, jax.random.key(0)))
     return Task(
-        name=f"{name}, batch {batch}, {{}}, {STEP}{phase}",
         images=batch,
         fixed=(state,),
         draw=draw,

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -10,8 +10,16 @@ import jax
 import numpy as np
 
 from benchmarks.measuring.flops import count_flops
-from benchmarks.measuring.forms import Arrays, Case, Form, jax_form, measure_case
-from benchmarks.measuring.limits import Limits, measure_limits, number_types
+from benchmarks.measuring.forms import (
+    Arrays,
+    Case,
+    Form,
+    difference,
+    jax_form,
+    largest_difference,
+    measure_case,
+)
+from benchmarks.measuring.limits import PRECISIONS, Limits, measure_limits, number_types
 from benchmarks.measuring.rows import OURS, Options, Row, Section
 from benchmarks.rivals import plain, torch_forms
 from benchmarks.rivals.competing import (
@@ -26,11 +34,11 @@ from benchmarks.rivals.competing import (
 )
 from benchmarks.rivals.swapping import tensor_float
 from benchmarks.sections.network_tasks import (
-    STEP,
     Task,
     by_weights,
     edit,
     forward,
+    inception,
     path_length,
     r1,
     training_phase,
@@ -40,12 +48,15 @@ from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.layer_table import channel_table
 from sfe_jax.models.stylegan2 import Generator
 from sfe_jax.models.stylegan3 import Generator as AliasFreeGenerator
+from sfe_jax.perceptual.inception import FidInception
 from sfe_jax.pipelines.random_bundle import full_size_modules, small_modules
 from sfe_jax.training.alias_free import AliasFreeOptions
-from sfe_jax.training.gan import GanOptions
+from sfe_jax.training.gan import Gan, GanOptions
+from sfe_jax.training.recipe import Setting
 
 TEXT = (
-    "As for operations. `GFLOP/s` counts the products of the mathematics, so that a form with "
+    "As for operations, but `error` of a forward pass in float32 is the largest difference over "
+    "the largest value. `GFLOP/s` counts the products of the mathematics, so that a form with "
     "fewer multiplications, such as Winograd's, can lie above its roof; bytes are weights, inputs "
     "and results. By weights: the gradient of half the squared distance of the result from 1. R1 "
     "and path length: the penalty and its gradient. A training step runs its phases one by one, "
@@ -56,11 +67,17 @@ TEXT = (
     "differentiate twice: its step takes the phases that need it as they are."
 )
 
-TOLERANCES = {"float32": 2e-4, "TF32": 3e-2, "bfloat16": 1e-1}
+TOLERANCES = {"float32": 1e-4, "TF32": 3e-2, "bfloat16": 1e-1}
 """Largest error by type, through some twenty layers and back."""
 
-BUDGET_S = 6.0
+FORWARD_TOLERANCE = 2e-5
+"""Largest error of forward passes in float32: roundings in another order."""
+
+BUDGET_S = 30.0
 """Seconds that the runs of a form may take together."""
+
+STEP = "training step: "
+"""What stands before the name of a phase."""
 
 PHASES = ("generator", "path_length", "discriminator", "r1", "average")
 """Of a step of the GAN."""
@@ -68,8 +85,25 @@ PHASES = ("generator", "path_length", "discriminator", "r1", "average")
 STANDS_IN = {COMPILED: f"{TORCH}, channels last"}
 """Whose phases a form takes in a step where it has none of its own."""
 
-Make = Callable[[str], Task]
-"""From a type of numbers to a task."""
+
+@dataclass(frozen=True)
+class Plan:
+    """A task whose networks are not made yet."""
+
+    network: str
+    what: str  # Is computed with it.
+    task: Callable[[Any, int], Task]  # From networks and the pictures of a call.
+    networks: Callable[[str], Any]  # From a type of numbers.
+    batch: int
+    numbers: tuple[str, ...] = tuple(PRECISIONS)  # Types in which it is computed.
+
+    def name(self, number: str) -> str:
+        """Name of its case in a type of numbers."""
+        return f"{self.network}, batch {self.batch}, {number}, {self.what}"
+
+    def make(self, number: str) -> Task:
+        """The task in a type of numbers."""
+        return self.task(self.networks(number), self.batch)
 
 
 # Which tasks, by the device.
@@ -104,46 +138,60 @@ def sfe_modules(number: str) -> dict[str, Any]:
     return {**modules, "generator": stylegan2(1024, number)}
 
 
-def step_phases(name: str, options: GanOptions, resolution: int, *, batch: int) -> list[Make]:
+def gan(options: GanOptions, number: str, *, resolution: int, batch: int) -> Gan:
+    """A GAN's method."""
+    precision = _precision(number)
+    setting = Setting(resolution, 3, 0, batch, precision, network={}.__getitem__)  # None is frozen.
+    return options.build(setting)
+
+
+def inceptions(*batches: int) -> list[Plan]:
+    """FID's network, which is of float32 by definition."""
+    parts = ("FID Inception", "forward", inception, lambda _: FidInception())
+    return [Plan(*parts, batch, ("float32",)) for batch in batches]
+
+
+def step_phases(network: str, options: GanOptions, resolution: int, *, batch: int) -> list[Plan]:
     """Every phase of a step of the GAN."""
-
-    def make(phase: str) -> Make:
-        return lambda number: training_phase(
-            name, options, resolution, phase=phase, batch=batch, number=number
-        )
-
-    return [make(phase) for phase in PHASES]
+    build = partial(gan, options, resolution=resolution, batch=batch)
+    tasks = {phase: partial(training_phase, phase=phase) for phase in PHASES}
+    return [Plan(network, STEP + phase, task, build, batch) for phase, task in tasks.items()]
 
 
-def quick_tasks() -> tuple[Make, ...]:
+def quick_plans() -> tuple[Plan, ...]:
     """The smallest networks that have every part."""
     modules: dict[str, Any] = small_modules()
     alias_free = AliasFreeOptions(num_layers=4).build(resolution=32, base=256, maximum=16)
+    judge, small = FidInception(narrowing=16, input_size=75), partial(inception, side=64)
     return (
-        lambda _: forward("StyleGAN2 64, narrow", modules["generator"], 2),
-        lambda _: r1("StyleGAN2 64, narrow", modules["discriminator"], 2),
-        lambda _: forward("StyleGAN3 32, narrow", alias_free, 2),
+        Plan("StyleGAN2 64, narrow", "forward", forward, lambda _: modules["generator"], 2),
+        Plan("StyleGAN2 64, narrow", "R1", r1, lambda _: modules["discriminator"], 2),
+        Plan("StyleGAN3 32, narrow", "forward", forward, lambda _: alias_free, 2),
+        Plan("FID Inception, narrow", "forward", small, lambda _: judge, 2),
     )
 
 
-def host_tasks() -> tuple[Make, ...]:
+def host_plans() -> tuple[Plan, ...]:
     """What two cores can do in some minutes."""
     small = partial(stylegan2, 64, base=4096)
+    judge = partial(discriminator, 64, base=4096)
     alias_free = partial(stylegan3, 64, base=2048, maximum=64)
     narrow = GanOptions(channel_base=1024, channel_max=96, z_dim=96, w_dim=96, mapping_layers=2)
+    uncompiled = partial(edit, compiled=False)  # That takes minutes.
     return (
-        lambda number: forward("StyleGAN2 1024", stylegan2(1024, number), 1),
-        lambda number: replace(edit(sfe_modules(number), 1), compiled=False),  # Takes minutes.
-        lambda number: by_weights("StyleGAN2 64, base 4096", small(number), 4),
-        lambda number: path_length("StyleGAN2 64, base 4096", small(number), 4),
-        lambda number: r1("StyleGAN2 64, base 4096", discriminator(64, number, base=4096), 4),
-        lambda number: forward("StyleGAN3 64, narrow", alias_free(number), 1),
-        lambda number: by_weights("StyleGAN3 64, narrow", alias_free(number), 1),
+        Plan("StyleGAN2 1024", "forward", forward, partial(stylegan2, 1024), 1),
+        Plan("SFE edit 1024", "forward", uncompiled, sfe_modules, 1),
+        *inceptions(16, 32),
+        Plan("StyleGAN2 64, base 4096", "by weights", by_weights, small, 4),
+        Plan("StyleGAN2 64, base 4096", "path length", path_length, small, 4),
+        Plan("StyleGAN2 64, base 4096", "R1", r1, judge, 4),
+        Plan("StyleGAN3 64, narrow", "forward", forward, alias_free, 1),
+        Plan("StyleGAN3 64, narrow", "by weights", by_weights, alias_free, 1),
         *step_phases("StyleGAN2 64, narrow", narrow, 64, batch=8),
     )
 
 
-def device_tasks() -> tuple[Make, ...]:
+def device_plans() -> tuple[Plan, ...]:
     """Published sizes."""
     half = partial(stylegan2, 256, base=16384)
     judge = partial(discriminator, 256, base=16384)
@@ -151,28 +199,33 @@ def device_tasks() -> tuple[Make, ...]:
     medium = partial(stylegan3, 256, base=16384, maximum=512)
     options = GanOptions(channel_base=16384, conv_clamp=256.0)
     return (
-        lambda number: forward("StyleGAN2 1024", stylegan2(1024, number), 1),
-        lambda number: forward("StyleGAN2 1024", stylegan2(1024, number), 8),
-        lambda number: by_weights("StyleGAN2 256", half(number), 16),
-        lambda number: path_length("StyleGAN2 256", half(number), 8),
-        lambda number: r1("StyleGAN2 256", judge(number), 16),
-        lambda number: forward("StyleGAN3 1024", large(number), 4),
-        lambda number: by_weights("StyleGAN3 256", medium(number), 8),
+        Plan("StyleGAN2 1024", "forward", forward, partial(stylegan2, 1024), 1),
+        Plan("StyleGAN2 1024", "forward", forward, partial(stylegan2, 1024), 8),
+        Plan("StyleGAN2 256", "by weights", by_weights, half, 16),
+        Plan("StyleGAN2 256", "path length", path_length, half, 8),
+        Plan("StyleGAN2 256", "R1", r1, judge, 16),
+        Plan("StyleGAN3 1024", "forward", forward, large, 4),
+        Plan("StyleGAN3 256", "by weights", by_weights, medium, 8),
         *step_phases("StyleGAN2 256", options, 256, batch=16),
-        lambda number: edit(sfe_modules(number), 1),
-        lambda number: edit(sfe_modules(number), 8),
+        *inceptions(16, 32),
+        Plan("SFE edit 1024", "forward", edit, sfe_modules, 1),
+        Plan("SFE edit 1024", "forward", edit, sfe_modules, 8),
     )
 
 
-def tasks(*, quick: bool) -> Iterator[tuple[Make, str]]:
+def plans(*, quick: bool) -> Iterator[tuple[Plan, str]]:
     """Tasks for this device, and the types of their numbers."""
     if quick or jax.default_backend() == "cpu":
-        chosen = quick_tasks() if quick else host_tasks()
-        yield from ((make, "float32") for make in chosen)
+        chosen = quick_plans() if quick else host_plans()
+        yield from ((plan, "float32") for plan in chosen)
         return
     for number in number_types():
-        for make in device_tasks():
-            yield make, number
+        yield from ((plan, number) for plan in device_plans() if number in plan.numbers)
+
+
+def names(*, quick: bool) -> list[str]:
+    """Names of all cases."""
+    return [plan.name(number) for plan, number in plans(quick=quick)]
 
 
 # Measuring.
@@ -216,22 +269,24 @@ def _bytes(tree: Any) -> int:
     return sum(x.size * x.dtype.itemsize for x in leaves)
 
 
-def make_case(make: Make, number: str, reasons: Mapping[str, str]) -> tuple[int, Case]:
+def make_case(plan: Plan, number: str, reasons: Mapping[str, str]) -> tuple[int, Case]:
     """A task in all forms, after its interval as a phase of a step, or 0."""
-    task = make(number)
+    task = plan.make(number)
     arguments = (*task.fixed, *jax.eval_shape(task.draw, jax.random.key(0)))
     results = jax.eval_shape(task.function, *arguments)
     float32 = number == "float32"
+    exact = float32 and task.order is torch_forms.forward
     return task.interval, Case(
-        name=task.name.format(number),
+        name=plan.name(number),
         draw=task.draw,
         forms=_forms(task, number, reasons),
-        reference=PLAIN if float32 else partial(_in_float32, make("float32")),
-        tolerance=TOLERANCES[number],
+        reference=PLAIN if float32 else partial(_in_float32, plan.make("float32")),
+        tolerance=FORWARD_TOLERANCE if exact else TOLERANCES[number],
         number=number,
         gflop=count_flops(task.function, *arguments) / 1e9,
         gigabytes=_bytes((arguments, results)) / 1e9,
         images=task.images,
+        distance=largest_difference if exact else difference,
     )
 
 
@@ -264,10 +319,10 @@ def whole_step(phases: Sequence[tuple[int, Row]]) -> Iterator[Row]:
         if others := [name for name in taken if name not in own]:
             note += f" {', '.join(others)}: as in {STANDS_IN[form]}."
         case = next(iter(own.values()))[1].case.partition(STEP)[0]
-        yield Row(f"{case}training step", form, _joined(list(taken.values())), note)
+        yield Row(f"{case}{STEP.removesuffix(': ')}", form, _joined(list(taken.values())), note)
 
 
-def measure(chosen: Iterator[tuple[Make, str]], options: Options, limits: Limits) -> Iterator[Row]:
+def measure(chosen: Iterator[tuple[Plan, str]], options: Options, limits: Limits) -> Iterator[Row]:
     """Rows of tasks; says on standard error how far it is."""
     reasons = absent(None)
     del reasons[NVIDIA]  # They are kernels of operations.
@@ -275,8 +330,10 @@ def measure(chosen: Iterator[tuple[Make, str]], options: Options, limits: Limits
         reasons[COMPILED] = "Left out of a quick run: it compiles for minutes."
     yield from absent_rows(reasons)
     phases: dict[str, list[tuple[int, Row]]] = {}
-    for make, number in chosen:
-        interval, case = make_case(make, number, reasons)
+    for plan, number in chosen:
+        if not options.chooses(plan.name(number)):
+            continue
+        interval, case = make_case(plan, number, reasons)
         print(case.name, file=sys.stderr, flush=True)
         rows = measure_case(case, repeats=options.repeats, limits=limits, budget_s=BUDGET_S)
         yield from rows
@@ -290,5 +347,5 @@ def measure(chosen: Iterator[tuple[Make, str]], options: Options, limits: Limits
 def section(options: Options) -> Section:
     """Measures every task."""
     limits = measure_limits(quick=options.quick, repeats=options.repeats)
-    rows = (*limits.rows(), *measure(tasks(quick=options.quick), options, limits))
+    rows = (*limits.rows(), *measure(plans(quick=options.quick), options, limits))
     return Section("Networks", TEXT, rows)

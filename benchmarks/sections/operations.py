@@ -37,15 +37,15 @@ from sfe_jax.core.types import Array
 
 TEXT = (
     "Times are medians of calls on fresh inputs, with the least and the most; the forms of a case "
-    "take turns. The gradient is that of half the squared distance from 1 by all arguments; second "
-    "order is the gradient of half the square of the gradient by the first argument. `GFLOP/s` and "
-    "`GB/s` "
-    "are the work of the case over the time: the FLOPs that XLA counts in the plain form as it is "
-    "written, and every input and result once. `% of roof` is the least time for this work at the "
-    "ceilings, measured in the same run, over the time. `GB moved` is what the kernels of the "
-    'compiled program read and write, `kernels` how many are launched; "Alone" names those that '
-    "do one thing only. `error` is the root of the squared differences to the plain form in "
-    "float32 over that of its squares; a form beyond the tolerance is not timed."
+    "take turns, and `times ours` compares within a turn. The gradient is that of half the squared "
+    "distance from 1 by all arguments; second order is the gradient of half the square of the "
+    "gradient by the first argument. `GFLOP/s` and `GB/s` are the work of the case over the time: "
+    "the FLOPs that XLA counts in the plain form as it is written, and every input and result "
+    "once. `% of roof` is the least time for this work at the ceilings, measured in the same run, "
+    "over the time. `GB moved` is what the kernels of the compiled program read and write, "
+    '`kernels` how many are launched; "Alone" names those that do one thing only. `error` is the '
+    "root of the squared differences to the plain form in float32 over that of its squares; a form "
+    "beyond the tolerance is not timed."
 )
 
 TOLERANCES = {"float32": 2e-5, "TF32": 5e-3, "bfloat16": 5e-2}
@@ -164,8 +164,13 @@ def flops(function: Callable, *arguments: Any) -> float:
     return counted["flops"]
 
 
-def make_case(operation: Operation, order: str, number: str, reasons: Mapping[str, str]) -> Case:
+def case_name(operation: Operation, order: str, number: str) -> str:
     """One operation at one size, in one type, to one order."""
+    return f"{operation.name}, {operation.shape}, {number}, {order}"
+
+
+def make_case(operation: Operation, order: str, number: str, reasons: Mapping[str, str]) -> Case:
+    """The case of that name."""
     dtype, _ = PRECISIONS[number]
     draw = partial(_draw, operation, dtype)
     written = ORDERS[order](operation.plain, len(operation.inputs))
@@ -173,7 +178,7 @@ def make_case(operation: Operation, order: str, number: str, reasons: Mapping[st
     results = jax.tree.leaves(jax.eval_shape(written, *arguments))
     moved = sum(math.prod(x.shape) * x.dtype.itemsize for x in (*arguments, *results))
     return Case(
-        name=f"{operation.name}, {operation.shape}, {number}, {order}",
+        name=case_name(operation, order, number),
         draw=draw,
         forms=forms(operation, order, number, reasons),
         reference=PLAIN if number == "float32" else partial(_in_float32, written),
@@ -182,6 +187,11 @@ def make_case(operation: Operation, order: str, number: str, reasons: Mapping[st
         gflop=flops(written, *arguments) / 1e9,
         gigabytes=moved / 1e9,
     )
+
+
+def device_sizes(*, quick: bool) -> Sizes:
+    """Sizes of maps for this device."""
+    return QUICK if quick else HOST if jax.default_backend() == "cpu" else DEVICE
 
 
 def operations(sizes: Sizes) -> Iterator[tuple[Operation, str]]:
@@ -196,6 +206,12 @@ def operations(sizes: Sizes) -> Iterator[tuple[Operation, str]]:
             yield minibatch_std((4, 4, 16) if sizes is QUICK else (32, 4, 512)), number
 
 
+def names(*, quick: bool) -> list[str]:
+    """Names of all cases."""
+    chosen = list(operations(device_sizes(quick=quick)))
+    return [case_name(each, order, number) for each, number in chosen for order in ORDERS]
+
+
 def measure(
     chosen: Iterator[tuple[Operation, str]], options: Options, limits: Limits
 ) -> Iterator[Row]:
@@ -206,6 +222,8 @@ def measure(
     yield from absent_rows(reasons)
     for operation, number in chosen:
         for order in ORDERS:
+            if not options.chooses(case_name(operation, order, number)):
+                continue
             case = make_case(operation, order, number, reasons)
             print(case.name, file=sys.stderr, flush=True)
             yield from measure_case(case, repeats=options.repeats, limits=limits)
@@ -213,8 +231,7 @@ def measure(
 
 def section(options: Options) -> Section:
     """Measures every operation."""
-    host = jax.default_backend() == "cpu"
-    sizes = QUICK if options.quick else HOST if host else DEVICE
+    sizes = device_sizes(quick=options.quick)
     limits = measure_limits(quick=options.quick, repeats=options.repeats)
     rows = (*limits.rows(), *measure(operations(sizes), options, limits))
     return Section("Operations", TEXT, rows)

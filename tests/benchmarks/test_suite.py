@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.__main__ import MODULES, check_platforms, device_name, parse, run
+from benchmarks.__main__ import (
+    MODULES,
+    check_platforms,
+    chosen_sections,
+    device_name,
+    file_name,
+    parse,
+    run,
+)
 from benchmarks.report.page import read
 from benchmarks.sections import operation_table, operations
 from sfe_jax.core.errors import OptionError
@@ -74,6 +82,7 @@ def test_figures_say_what_they_depend_on(report):
     where = read(report)["operations"].where
     assert where["device"] == device_name()
     assert where["quick"] is True
+    assert where["freed memory"] == "returned"
 
 
 def test_compare_finds_a_change_that_was_made_up(report, tmp_path, capsys):
@@ -125,6 +134,46 @@ def test_originals_are_refused_where_they_do_not_compete(sections, capsys):
 @pytest.mark.parametrize("sections", [[], ["networks", "operations"]])
 def test_originals_compete_in_operations(sections):
     assert parse([*sections, "--originals", "stylegan3"]).originals.name == "stylegan3"
+
+
+def test_only_measures_the_cases_of_that_name(tmp_path):
+    case = "minibatch_std, 4x4x4x16, float32, forward"
+    run(parse(["--quick", "--repeats", "1", "--only", case, "-o", str(tmp_path)]))
+    (path,) = tmp_path.glob("*-some-cases-quick.json")
+    (measured,) = read(path).values()
+    assert {row.case for row in measured.section.rows if "ms" in row.figures} == {case}
+    assert measured.where["only"] == case
+
+
+@pytest.mark.parametrize(
+    ("only", "sections"),
+    [(["FID"], ["networks"]), (["FID", "blur"], ["operations", "networks"])],
+)
+def test_only_chooses_the_sections_that_have_such_cases(only, sections):
+    assert chosen_sections(parse(["--quick", "--only", *only])) == sections
+
+
+def test_only_without_a_case_is_refused_with_what_there_is():
+    with pytest.raises(OptionError, match=r"--only is 'nonsense'; .*begin with StyleGAN2 64"):
+        chosen_sections(parse(["networks", "--quick", "--only", "FID", "nonsense"]))
+
+
+def test_only_is_refused_for_sections_without_cases(capsys):
+    with pytest.raises(SystemExit):
+        parse(["networks", "scaling", "--only", "FID"])
+    assert "not of scaling" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ([], "a-chip-3"),
+        (["--memory", "returned"], "a-chip-3-memory-returned"),
+        (["--only", "FID", "--quick"], "a-chip-3-some-cases-quick"),
+    ],
+)
+def test_reports_that_do_not_compare_have_files_of_their_own(arguments, name):
+    assert file_name("A (chip) 3", parse(arguments)) == name
 
 
 def test_platforms_without_the_processor_are_refused_with_the_remedy():

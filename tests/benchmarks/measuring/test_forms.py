@@ -11,9 +11,11 @@ from benchmarks.measuring.forms import (
     MissingFormError,
     difference,
     jax_form,
+    largest_difference,
     measure_case,
 )
 from benchmarks.measuring.limits import Limits
+from benchmarks.measuring.rows import OURS
 
 LIMITS = Limits(gb_per_s=10.0, gflop_per_s={"float32": 100.0})
 
@@ -211,6 +213,25 @@ def test_inputs_are_prepared_for_every_call_if_they_serve_once(consumes, counts)
 def test_difference_is_that_of_the_worst_result():
     found = [np.array([3.0, 4.0]), np.array([1.0])]
     assert difference(found, [np.array([3.0, 4.0]), np.array([2.0])]) == 0.5
+
+
+def test_largest_difference_is_that_of_the_worst_number():
+    found = [np.array([1.0, 4.0]), np.array([1.0])]
+    assert largest_difference(found, [np.array([1.5, -5.0]), np.array([2.0])]) == 9 / 5
+
+
+def test_a_case_says_how_results_are_compared():
+    forms = {"right": host_form(lambda x: x), "wrong": host_form(lambda x: 2 * x)}
+    tolerant = replace(case(**forms), distance=lambda found, expected: 0.0)
+    rows = measure_case(tolerant, repeats=1, limits=LIMITS)
+    assert all("ms" in row.figures for row in rows)
+
+
+def test_a_form_beside_ours_has_its_time_over_ours():
+    rows = measure(**{OURS: host_form(lambda x: 2 * x), "other": host_form(lambda x: 2 * x)})
+    found = [rows["other"].figures[f"{end}times ours"] for end in ("least ", "", "most ")]
+    assert found == sorted(found)
+    assert "times ours" not in rows[OURS].figures
 
 
 def test_difference_is_infinite_for_another_shape():

@@ -6,8 +6,10 @@ import pytest
 from benchmarks.measuring.forms import as_float32, difference
 from benchmarks.rivals.torch_forms import torch_form
 from benchmarks.sections import network_tasks
+from benchmarks.sections.networks import gan
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.stylegan2 import Generator
+from sfe_jax.perceptual.inception import FidInception
 from sfe_jax.pipelines.random_bundle import small_modules
 from sfe_jax.training.alias_free import AliasFreeOptions
 from sfe_jax.training.gan import GanOptions
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.usefixtures("quick_programs")
 
 SIZES = {"z_dim": 4, "w_dim": 4, "mapping_layers": 1}
 PLAIN = Generator(channels=(4, 3), **SIZES)
+READER = FidInception(narrowing=16, input_size=75)
 JUDGE = Discriminator(channels=(4, 3))
 OPTIONS = GanOptions(channel_base=32, channel_max=4, **SIZES)
 ROUNDING = 2e-5
@@ -32,11 +35,12 @@ def alias_free():
 
 
 TASKS = {
-    "forward": lambda: network_tasks.forward("net", PLAIN, 2),
-    "by weights": lambda: network_tasks.by_weights("net", PLAIN, 2),
-    "R1": lambda: network_tasks.r1("net", JUDGE, 4),
-    "path length": lambda: network_tasks.path_length("net", PLAIN, 2),
-    "alias-free forward": lambda: network_tasks.forward("net", alias_free(), 1),
+    "forward": lambda: network_tasks.forward(PLAIN, 2),
+    "by weights": lambda: network_tasks.by_weights(PLAIN, 2),
+    "R1": lambda: network_tasks.r1(JUDGE, 4),
+    "path length": lambda: network_tasks.path_length(PLAIN, 2),
+    "alias-free forward": lambda: network_tasks.forward(alias_free(), 1),
+    "Inception": lambda: network_tasks.inception(READER, 2, side=32),
 }
 
 
@@ -74,8 +78,8 @@ def test_edit_in_torch_is_ours():
 
 
 def phase(name):
-    options = {"phase": name, "batch": 4, "number": "float32"}
-    return network_tasks.training_phase("net", OPTIONS, 8, **options)
+    method = gan(OPTIONS, "float32", resolution=8, batch=4)
+    return network_tasks.training_phase(method, 4, phase=name)
 
 
 @pytest.mark.parametrize("name", ["r1", "average"])
@@ -98,7 +102,7 @@ def test_sum_of_squares_is_of_all_numbers_in_float32():
 
 def test_waves_alone_stay_in_float32_in_a_network_of_bfloat16():
     module = alias_free()
-    (variables,) = network_tasks.forward("net", module, 1).fixed
+    (variables,) = network_tasks.forward(module, 1).fixed
     network = torch_networks.generator(module, variables)(torch.empty(0, dtype=torch.bfloat16))
     wide = {name for name, p in network.named_parameters() if p.dtype == torch.float32}
     assert wide == {name for name, _ in network.named_parameters() if ".input." in name}

@@ -6,11 +6,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks.measuring.forms import difference
-from benchmarks.measuring.rows import Row
+from benchmarks.measuring.forms import difference, largest_difference
+from benchmarks.measuring.limits import Limits
+from benchmarks.measuring.rows import Options, Row
 from benchmarks.rivals.competing import COMPILED, TORCH
-from benchmarks.sections.network_tasks import forward, total_square, training_phase
-from benchmarks.sections.networks import PHASES, make_case, whole_step
+from benchmarks.sections.network_tasks import by_weights, forward, total_square, training_phase
+from benchmarks.sections.networks import (
+    PHASES,
+    STEP,
+    Plan,
+    gan,
+    make_case,
+    measure,
+    plans,
+    whole_step,
+)
 from benchmarks.sections.operation_table import MAPS, minibatch_std
 from benchmarks.sections.operations import make_case as operation_case
 from sfe_jax.models.stylegan2 import Generator
@@ -24,7 +34,7 @@ NARROW = Generator(channels=(4, 4), z_dim=4, w_dim=4, mapping_layers=1)
 def phase_row(phase, ms, form="XLA, ours"):
     figures = {"ms": ms, "least ms": ms, "most ms": 2 * ms, "images/s": 8000 / ms}
     figures |= {"compile s": 3.0, "peak MiB": ms}
-    return Row(f"net, batch 8, float32, step: {phase}", form, figures)
+    return Row(f"net, batch 8, float32, {STEP}{phase}", form, figures)
 
 
 def step_rows(form="XLA, ours"):
@@ -83,15 +93,42 @@ def test_total_square_adds_all_numbers():
     assert float(total_square({"a": jnp.array([1.0, 2.0]), "b": jnp.array([[3.0]])})) == 14.0
 
 
-def test_a_task_is_named_by_its_type():
-    interval, case = make_case(lambda _: forward("net", NARROW, 2), "float32", ABSENT)
-    assert (interval, case.name, case.images) == (0, "net, batch 2, float32, forward", 2)
+def narrow_plan(task=forward):
+    return Plan("net", "a task", task, lambda _: NARROW, 2)
+
+
+def test_a_case_is_named_by_its_plan():
+    interval, case = make_case(narrow_plan(), "float32", ABSENT)
+    assert (interval, case.name, case.images) == (0, "net, batch 2, float32, a task", 2)
+
+
+@pytest.mark.parametrize(
+    ("task", "distance"), [(forward, largest_difference), (by_weights, difference)]
+)
+def test_forward_passes_alone_are_compared_at_their_worst_number(task, distance):
+    _, case = make_case(narrow_plan(task), "float32", ABSENT)
+    assert case.distance is distance
+
+
+def test_no_two_cases_of_this_device_have_one_name():
+    found = [plan.name(number) for plan, number in plans(quick=False)]
+    assert len(set(found)) == len(found)
+
+
+def test_a_plan_that_was_not_chosen_is_not_made(tmp_path):
+    def fail(number):
+        raise AssertionError(number)
+
+    options = Options(1, quick=True, originals=None, workdir=tmp_path, only=("edit",))
+    chosen = iter([(replace(narrow_plan(), networks=fail), "float32")])
+    assert all(row.case == "every case" for row in measure(chosen, options, Limits(1.0, {})))
 
 
 def test_phase_of_training_moves_its_state_in_place():
     options = GanOptions(channel_base=32, channel_max=4, z_dim=4, w_dim=4, mapping_layers=1)
-    phase = partial(training_phase, "net", options, 8, phase="average", batch=4)
-    _, case = make_case(lambda number: phase(number=number), "float32", ABSENT)
+    average = partial(training_phase, phase="average")
+    build = partial(gan, options, resolution=8, batch=4)
+    _, case = make_case(Plan("net", "average", average, build, 4), "float32", ABSENT)
     arrays = case.draw(jax.random.key(0))
     built = case.forms["XLA, ours"](arrays)
     state, *_ = inputs = built.prepare(arrays)

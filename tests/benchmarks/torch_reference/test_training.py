@@ -8,6 +8,7 @@ import pytest
 from optax.tree_utils import tree_get
 
 from benchmarks.sections.network_tasks import training_phase
+from benchmarks.sections.networks import gan
 from sfe_jax.core.trees import flatten
 from sfe_jax.training.gan import GanOptions, lazy_adam
 from tests.compiling import quick
@@ -49,7 +50,8 @@ class Turn:
     def __init__(self, phase):
         self.role = TRAINED.get(phase, "")
         with quick():
-            self.task = training_phase("net", OPTIONS, 8, phase=phase, batch=8, number="float32")
+            method = gan(OPTIONS, "float32", resolution=8, batch=8)
+            self.task = training_phase(method, 8, phase=phase)
             arrays = self.task.draw(jax.random.key(3))
             (self.before,) = self.task.fixed
             self.results = jax.jit(self.task.function)(self.before, *arrays)
