@@ -32,15 +32,19 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(statistics.median(values), min(values), max(values))
 
 
-def seconds(function: Callable[[], Any]) -> float:
-    """Seconds that one run takes; JAX's arrays are waited for."""
-    start = time.perf_counter()
+def seconds(function: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds that one run takes by a clock; JAX's arrays are waited for."""
+    start = clock()
     jax.block_until_ready(function())
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def alternate(
-    functions: Mapping[str, Callable[[], Any]], *, repeats: int, rest_s: float = 0.3
+    functions: Mapping[str, Callable[[], Any]],
+    *,
+    repeats: int,
+    rest_s: float = 0.3,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Times functions turn by turn, so that what else the machine does falls on all of them.
 
@@ -48,6 +52,7 @@ def alternate(
         functions: By name; each waits for its own result, or gives JAX's arrays.
         repeats: Timed runs of each after one warm-up.
         rest_s: Pause before each run, in which the threads of the one before go to sleep.
+        clock: Gives seconds; `time.process_time` counts those of this process's threads alone.
 
     Returns:
         Name -> seconds of its runs; run i of all names lie side by side in time.
@@ -58,7 +63,7 @@ def alternate(
     for _ in range(repeats):
         for name, function in functions.items():
             time.sleep(rest_s)
-            runs[name].append(seconds(function))
+            runs[name].append(seconds(function, clock))
     return runs
 
 

@@ -28,6 +28,12 @@ def test_alternate_counts_the_whole_run():
     assert min(runs["sleep"]) >= 0.02
 
 
+def test_alternate_counts_by_its_clock():
+    ticks = iter(range(9))
+    runs = alternate({"a": lambda: None}, repeats=2, rest_s=0.0, clock=lambda: next(ticks))
+    assert runs["a"] == [1, 1]
+
+
 def test_measure_gives_flops_and_result():
     timing, result = measure("square", lambda a: a @ a, jnp.ones((8, 8)), repeats=1)
     assert timing.gflop == pytest.approx(2 * 8**3 / 1e9)
