@@ -62,6 +62,12 @@ _UPRIGHT = {
 # Colour space, bytes 16 to 20 of an ICC profile -> mode in which pixels enter it.
 _PROFILE_MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 
+# What a PNG file begins with; where its bits a channel and its type of colours stand, and theirs of
+# plain grey, from the PNG specification.
+_PNG = b"\x89PNG\r\n\x1a\n"
+_DEPTH_AND_TYPE = slice(24, 26)
+_GREY_OF_8_BITS = b"\x08\x00"
+
 
 def to_float(images: np.ndarray) -> np.ndarray:
     """Maps levels to what networks see: (x / 255 - 0.5) / 0.5.
@@ -239,6 +245,22 @@ def _as_srgb(image: Image.Image, icc_profile: bytes | None, name: object) -> Ima
     return _in_mode(image, "RGB")
 
 
+@contextlib.contextmanager
+def _opened(data: bytes, name: object) -> Iterator[Image.Image]:
+    """The loaded picture of a file, in whatever mode it has.
+
+    Raises:
+        ImageError: If it is empty, broken, not a picture, or too large or too small.
+    """
+    if not data:
+        raise ImageError(f"{name}: is empty; required is a whole picture, get it again")
+    with _pillow_errors(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+        _check_size(name, opened.size)
+        _check_strips(opened)
+        opened.load()
+        yield opened
+
+
 def decode_image(data: bytes, name: object) -> Image.Image:
     """Decodes a picture, upright and in sRGB; grey and transparency are kept.
 
@@ -257,12 +279,7 @@ def decode_image(data: bytes, name: object) -> Image.Image:
         ImageError: If it is empty, broken, not a picture, larger than `MAX_PIXELS`, smaller than
             `MIN_SIDE` a side, or of a pixel type without a range.
     """
-    if not data:
-        raise ImageError(f"{name}: is empty; required is a whole picture, get it again")
-    with _pillow_errors(name), Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
-        _check_size(name, opened.size)
-        _check_strips(opened)
-        opened.load()
+    with _opened(data, name) as opened:
         # After loading, since Pillow itself turns TIFF pictures then, and clears their tag.
         orientation = _orientation(opened)
         icc_profile = opened.info.get("icc_profile")
@@ -273,6 +290,52 @@ def decode_image(data: bytes, name: object) -> Image.Image:
     if image.mode.endswith("A"):
         colours.putalpha(image.getchannel("A"))
     return colours.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else colours
+
+
+def check_ids(name: object, ids: np.ndarray, count: int) -> None:
+    """Raises unless all levels of a map of labels are ids below `count`.
+
+    Args:
+        name: Of the map, for the message.
+        ids: uint8, of any shape.
+        count: Number of labels.
+
+    Raises:
+        ImageError: With the levels that are none.
+    """
+    odd = np.unique(ids[ids >= count])
+    if len(odd):
+        listed = ", ".join(map(str, odd[:4])) + (", ..." if len(odd) > 4 else "")
+        raise ImageError(
+            f"{name}: has the levels {listed}; required are ids 0 to {count - 1}, not scaled to be "
+            "seen: write each label's number as the level"
+        )
+
+
+def decode_ids(data: bytes, name: object, *, count: int) -> np.ndarray:
+    """Decodes a map of labels, whose levels are ids: no colour profile and no scale changes them.
+
+    Args:
+        data: Content of a PNG file of 8-bit grey. Other formats lose or scale levels, or mean
+            colours.
+        name: Where it comes from, for messages.
+        count: Number of labels.
+
+    Returns:
+        uint8 [H, W], below `count`.
+
+    Raises:
+        ImageError: As `decode_image`; also if it is of another format, or has other levels.
+    """
+    with _opened(data, name) as opened:
+        if not (data.startswith(_PNG) and data[_DEPTH_AND_TYPE] == _GREY_OF_8_BITS):
+            raise ImageError(
+                f"{name}: is {opened.format} of mode {opened.mode}; a map of labels is required, "
+                f"8-bit grey PNG with ids 0 to {count - 1}: write numbers in place of colours"
+            )
+        ids = np.array(opened)
+    check_ids(name, ids, count)
+    return ids
 
 
 def over_white(image: Image.Image) -> Image.Image:
@@ -325,12 +388,24 @@ def load_image(path: str | os.PathLike[str]) -> np.ndarray:
     return np.array(over_white(image).convert("RGB"))
 
 
-def _centre_square(image: np.ndarray) -> np.ndarray:
-    """Cuts the largest centred square out of [H, W, 3]."""
+def square(image: np.ndarray, name: object, *, crop: bool = False) -> np.ndarray:
+    """A picture [H, W, ...] that is square but for 2 percent; with `crop` its centre square.
+
+    Raises:
+        ImageError: If it is not.
+    """
     height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return image[top : top + side, left : left + side]
+    if crop:
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return image[top : top + side, left : left + side]
+    if abs(height - width) > 0.02 * max(height, width):
+        raise ImageError(
+            f"{name}: is {width} x {height}; an aligned square picture is required: cut the face "
+            "out by `sfe align`, or by --align of `sfe edit`, `sfe invert` and `sfe translate`, or "
+            "take the centre square with `crop`"
+        )
+    return image
 
 
 def check_large_enough(thing: str, width: int, height: int, *, resolution: int) -> None:
@@ -371,16 +446,8 @@ def load_aligned(
 
     Source: SFE, `datasets/transforms.py` (`Resize((r, r))`).
     """
-    image = load_image(path)
-    if crop:
-        image = _centre_square(image)
+    image = square(load_image(path), path, crop=crop)
     height, width = image.shape[:2]
-    if abs(height - width) > 0.02 * max(height, width):
-        raise ImageError(
-            f"{path}: is {width} x {height}; an aligned square picture is required: cut the face "
-            "out by `sfe align`, or by --align of `sfe edit` and `sfe invert`, or take the "
-            "centre square with `crop`"
-        )
     check_large_enough(f"{path}:", width, height, resolution=resolution)
     resized = Image.fromarray(image).resize((resolution, resolution), Image.Resampling.BILINEAR)
     return np.array(resized)

@@ -46,10 +46,10 @@ def saved(path: pathlib.Path, image: Image.Image, **options: object) -> pathlib.
     return path
 
 
-def png_of_size(width: int, height: int) -> bytes:
-    """Header of a PNG of any size, and no pixels."""
-    header = b"IHDR" + struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(b"")
+def png(width: int, height: int, *, depth: int, kind: int, rows: bytes = b"") -> bytes:
+    """A PNG of any size, bits a channel and type of colours, whatever its rows are."""
+    header = b"IHDR" + struct.pack(">2I5B", width, height, depth, kind, 0, 0, 0)
+    data = b"IDAT" + zlib.compress(rows)
     chunks = [
         struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, data)
     ]
@@ -410,7 +410,9 @@ def test_load_image_reads_a_tiff_of_several_strips(tmp_path, compression):
 # Below Pillow's warning, between its warning and its error, above its error.
 @pytest.mark.parametrize("sides", [(10_001, 10_000), (12_000, 12_000), (60_000, 60_000)])
 def test_load_image_raises_before_decoding_when_the_header_claims_too_many_pixels(tmp_path, sides):
-    check_refused(write(tmp_path / "a.png", png_of_size(*sides)), "at most 100 million pixels")
+    check_refused(
+        write(tmp_path / "a.png", png(*sides, depth=8, kind=2)), "at most 100 million pixels"
+    )
 
 
 def test_load_image_raises_when_a_side_is_tiny(tmp_path):
@@ -421,6 +423,52 @@ def test_load_image_raises_when_a_side_is_tiny(tmp_path):
 def test_load_image_raises_when_pixels_have_no_range(tmp_path):
     path = saved(tmp_path / "a.tiff", Image.new("F", (20, 20)))
     check_refused(path, "type F, whose range is unknown")
+
+
+# Maps of labels.
+
+
+def labels() -> np.ndarray:
+    """A map of 19 labels."""
+    return np.arange(24 * 32, dtype=np.uint8).reshape(24, 32) % 19
+
+
+def test_decode_ids_keeps_levels_whatever_the_colour_profile(tmp_path):
+    data = encode(Image.fromarray(labels()), "PNG", icc_profile=icc_profile(ADOBE_D50, gamma=1))
+    np.testing.assert_array_equal(images.decode_ids(data, "a.png", count=19), labels())
+
+
+COLOURED = {
+    "colours": encode(Image.fromarray(labels()).convert("RGB"), "PNG"),
+    "palette": encode(Image.fromarray(labels()).convert("P"), "PNG"),
+    "transparent": encode(Image.fromarray(labels()).convert("LA"), "PNG"),
+    "16 bits": encode(Image.fromarray(labels().astype(np.uint16)), "PNG"),
+    "4 bits, which Pillow scales": png(16, 16, depth=4, kind=0, rows=bytes(9) * 16),
+    "lossy": encode(Image.fromarray(labels()), "JPEG"),
+    "of another format": encode(Image.fromarray(labels()), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("name", COLOURED)
+def test_decode_ids_raises_when_levels_are_no_ids(name):
+    with pytest.raises(
+        ImageError, match=r"a\.png: is .* of mode .*8-bit grey PNG with ids 0 to 18"
+    ):
+        images.decode_ids(COLOURED[name], "a.png", count=19)
+
+
+def test_decode_ids_names_levels_that_are_no_label():
+    data = encode(Image.fromarray(labels() * 10), "PNG")
+    with pytest.raises(
+        ImageError, match=r"a\.png: has the levels 20, 30, 40, 50, \.\.\.; .* 0 to 18"
+    ):
+        images.decode_ids(data, "a.png", count=19)
+
+
+def test_decode_ids_raises_when_truncated():
+    data = encode(Image.fromarray(labels()), "PNG")
+    with pytest.raises(ImageError, match="broken or truncated"):
+        images.decode_ids(data[:60], "a.png", count=19)
 
 
 # Aligned pictures.
