@@ -67,8 +67,10 @@ def build_method(
     networks = {role: bundle.network(role) for role in METHOD_ROLES[name]}
     for role, network in networks.items():
         if (channels := getattr(network.module, "image_channels", 3)) != 3:
+            remedy = "; sketches and maps of labels are for `sfe translate`"
             raise WeightsError(
                 f"{bundle.path}: {role} works on pictures of {channels} channels; required are 3"
+                f"{remedy if role == 'psp' else ''}"
             )
     modules = {role: network.module for role, network in networks.items()}
     modules["generator"] = modules["generator"].clone(precision=precision)

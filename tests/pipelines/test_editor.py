@@ -12,6 +12,7 @@ from sfe_jax.edits.operands import Operands
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.editor import METHOD_ROLES, Editor, available_methods
 from sfe_jax.pipelines.methods import SfeMethod
+from tests.pipelines.translation import translating
 
 ROUNDING = 1  # Levels of 255: rounding moves values across the border of two.
 
@@ -418,3 +419,8 @@ def test_operands_can_be_given_in_place_of_a_name(editors, inversions):
     doubled = replace(operands, shift=2 * operands.shift)
     found = editor.edit(inversion, doubled, [1.0])
     assert_same_pictures(found, editor.edit(inversion, "age", [2.0]))
+
+
+def test_an_encoder_of_sketches_is_sent_to_translation():
+    with pytest.raises(WeightsError, match=r"1 channels; .*; sketches .* are for `sfe translate`"):
+        Editor(translating(1), method="psp")
