@@ -1,4 +1,4 @@
-"""The work that `sfe edit` and `sfe invert` do for many pictures: check, run in batches, report."""
+"""What `sfe edit`, `sfe invert` and `sfe translate` do for many pictures: check, batch, report."""
 
 import pathlib
 import sys
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     import numpy as np
 
     from sfe_jax.pipelines.editor import Editor
+    from sfe_jax.pipelines.translation import Translator
 
 
 @dataclass(frozen=True)
 class Portrait:
     """A picture as networks read it."""
 
-    picture: "np.ndarray"  # uint8 [R, R, 3].
+    picture: "np.ndarray"  # uint8 [R, R, C]; C is 1 for sketches and maps of labels, else 3.
     facts: Mapping[str, Any] = field(default_factory=dict)  # For the report.
     paste: "Callable[[np.ndarray], np.ndarray] | None" = None
     """Puts an edited picture in the photograph that the face was cut from; None if none was."""
@@ -35,7 +36,7 @@ class Opener(NamedTuple):
 
 
 Work = Callable[[list[Portrait], list[pathlib.Path]], list[dict[str, Any]]]
-"""Takes N pictures and N folders to write to; gives N records with scores."""
+"""Takes N pictures and N folders to write to; gives N records, with scores if there are any."""
 
 
 def open_aligned(resolution: int, *, crop: bool) -> Opener:
@@ -146,7 +147,7 @@ def usable_pictures(paths: list[pathlib.Path], opener: Opener) -> list[pathlib.P
 
 def process_pictures(
     paths: list[pathlib.Path],
-    editor: "Editor",
+    editor: "Editor | Translator",
     opener: Opener,
     work: Work,
     *,
@@ -197,7 +198,8 @@ def process_pictures(
             folder = folders[path]
             if portrait.paste:
                 save_image(folder / "aligned.png", portrait.picture)
-            say(f"{path}: {describe_scores(record)}, pictures in {folder}")
+            words = filter(None, (describe_scores(record), f"pictures in {folder}"))
+            say(f"{path}: {', '.join(words)}")
             facts = {"image": str(path), "name": folder.name, "method": editor.method_name}
             records.append({**facts, **portrait.facts, **record})
         kept.add(records)

@@ -19,6 +19,7 @@ from sfe_jax.cli.invert import invert
 from sfe_jax.cli.layers import layers
 from sfe_jax.cli.mix import mix
 from sfe_jax.cli.project import project
+from sfe_jax.cli.translate import translate
 from sfe_jax.cli.trial import trial
 from sfe_jax.cli.tune import tune
 from sfe_jax.cli.wording import in_options, unwrap_help
@@ -28,6 +29,7 @@ COMMANDS = {
     "align": align,
     "edit": edit,
     "invert": invert,
+    "translate": translate,
     "project": project,
     "tune": tune,
     "generate": generate,

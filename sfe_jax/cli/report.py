@@ -13,13 +13,19 @@ from sfe_jax.core.errors import FileFormatError, OptionError
 from sfe_jax.core.files import written_whole
 from sfe_jax.core.json_files import parse_json
 
-REPORTS = ("edits.json", "inversions.json", "projections.json", "tunings.json")
+REPORTS = (
+    "edits.json",
+    "inversions.json",
+    "projections.json",
+    "translations.json",
+    "tunings.json",
+)
 """Of the commands that write a folder for each picture; in one folder they share its name."""
 
 
 def describe_scores(scores: dict[str, float]) -> str:
-    """Scores in a few words, such as "L2 0.0021, identity 0.93"."""
-    words = [f"L2 {scores['l2']:.4f}"]
+    """Scores in a few words, such as "L2 0.0021, identity 0.93"; none if there are none."""
+    words = [f"L2 {scores['l2']:.4f}"] if "l2" in scores else []
     if "identity" in scores:
         words.append(f"identity {scores['identity']:.3f}")
     return ", ".join(words)

@@ -13,6 +13,7 @@ OPTIONS = {
     "codes": "--codes",
     "crop": "--crop",
     "direction_arrays": "--directions FOLDER",
+    "factor": "--factor",
     "method": "--method",
     "moved_rows": "--rows",
     "picture": "--picture",
