@@ -72,6 +72,6 @@ def convert_source(path: pathlib.Path, kind: str | None = None) -> tuple[Source,
             f"{path}: not laid out as {chosen.name} weights are ({type(error).__name__}: {error}); "
             "see what it holds with --inspect"
         ) from error
-    if not converted.networks:
+    if not (converted.networks or converted.directions):
         raise WeightsError(f"{path}: holds no network of {chosen.name}; look with --inspect")
     return Source(path.name, sha256(path)), converted

@@ -12,6 +12,7 @@ from convert_weights.kinds import (
     nvidia,
     rosinality,
     sfe,
+    styleclip,
     tensorflow,
 )
 from convert_weights.kinds.encoders import is_encoder
@@ -20,6 +21,7 @@ from sfe_jax.core.errors import WeightsError
 
 KINDS = (
     *sfe.KINDS,
+    *styleclip.KINDS,
     *encoders.KINDS,
     *nvidia.KINDS,
     *tensorflow.KINDS,

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from sfe_jax.core.errors import EditError
 from sfe_jax.edits.direction import (
     INTERFACEGAN_FACTOR,
+    MAPPER_LEVELS,
     Direction,
     GanSpace,
     Linear,
+    Mapper,
     StyleSpace,
 )
 
@@ -75,6 +77,20 @@ def _style(
     return Direction(name, "StyleSpace", rule, low, high, positive, source)
 
 
+def _mapper(name: str, high: float, levels: tuple[str, ...], positive: str) -> Direction:
+    """A row of SFE's table of latent mappers; strengths begin at 0."""
+    source = "StyleCLIP (arXiv:2103.17249), mappers of StyleFeatureEditor"
+    rule = Mapper(f"mapper/{name}", levels)
+    return Direction(name, "StyleCLIP mapper", rule, 0, high, positive, source)
+
+
+_ALL = tuple(MAPPER_LEVELS)
+"""Levels of the mappers that move every row."""
+
+_FORM = ("coarse", "medium")
+"""Levels of the mappers that leave the fine rows, which hold the colours, as they are."""
+
+
 # fmt: off
 FACES = (
     _interfacegan("age",      -10, 10, "older"),
@@ -108,6 +124,21 @@ FACES = (
     _style("glasses",            -10,   10, "removes glasses",    "3_288 2_175 3_120 2_97"),
     _style("wear suit",         None, None, "",                   "9_441 8_292 11_358 6_223"),
     _style("gender",             -10,    7, "adds femininity",                         "9_6"),
+
+    _mapper("afro",           0.14, _FORM, "gives an afro"),
+    _mapper("angry",          0.14, _FORM, "adds anger; may disturb the background"),
+    _mapper("bobcut",         0.18, _FORM, "gives a bob cut; may disturb the background"),
+    _mapper("bowlcut",        0.14, _FORM, "gives a bowl cut; may disturb the background"),
+    _mapper("curly_hair",     0.12, _FORM, "adds curls"),
+    _mapper("mohawk",         0.10, _FORM, "gives a mohawk; may disturb the background"),
+    _mapper("surprised",      0.10, _FORM, "adds surprise"),
+    _mapper("purple_hair",    0.12, _ALL,  "dyes the hair purple"),
+    _mapper("beyonce",        0.12, _ALL,  "adds likeness to Beyonce"),
+    _mapper("depp",           0.12, _ALL,  "adds likeness to Johnny Depp"),
+    _mapper("hilary_clinton", 0.10, _ALL,  "adds likeness to Hillary Clinton"),
+    _mapper("taylor_swift",   0.10, _ALL,  "adds likeness to Taylor Swift"),
+    _mapper("trump",          0.10, _ALL,  "adds likeness to Donald Trump"),
+    _mapper("zuckerberg",     0.10, _ALL,  "adds likeness to Mark Zuckerberg"),
 )
 """Edits of FFHQ generators at 1024: 18 rows of W+."""
 
@@ -140,14 +171,8 @@ FITTED_HEADER = ("name", "method", "range", "positive strength", "source")
 """Heads of the columns of `fitted_table`."""
 
 
-ABSENT = (
-    "afro", "angry", "beyonce", "bobcut", "bowlcut", "curly_hair", "depp", "hilary_clinton",
-    "mohawk", "purple_hair", "surprised", "taylor_swift", "trump", "zuckerberg",
-)  # fmt: skip
-"""Edits of SFE by mappers of StyleCLIP, which are not here."""
-
 ABSENT_PREFIXES = ("styleclip_global_", "deltaedit_")
-"""Of SFE's edits by free text, which are not here either: they need CLIP."""
+"""Of SFE's edits by free text, which are not here: they need CLIP."""
 
 
 def find(name: str, directions: Sequence[Direction]) -> Direction:
@@ -159,9 +184,9 @@ def find(name: str, directions: Sequence[Direction]) -> Direction:
     by_name = {direction.name: direction for direction in directions}
     if name in by_name:
         return by_name[name]
-    if name in ABSENT or name.startswith(ABSENT_PREFIXES):
+    if name.startswith(ABSENT_PREFIXES):
         raise EditError(
-            f"edit `{name}` is one of SFE's by StyleCLIP or DeltaEdit, which are not supported; "
+            f"edit `{name}` is one of SFE's by free text, which need CLIP and are not supported; "
             "`sfe directions` lists those that are"
         )
     near = difflib.get_close_matches(name, by_name, n=3, cutoff=0.4)

@@ -48,10 +48,25 @@ class StyleSpace:
     channels: tuple[tuple[str, int], ...]  # (layer name, channel), such as ("b64.conv1", 479).
 
 
+MAPPER_LEVELS = {"coarse": (0, 4), "medium": (4, 8), "fine": (8, None)}
+"""Level of a latent mapper -> its first row of W+, and one past its last; None for the end."""
+
+
+@dataclass(frozen=True)
+class Mapper:
+    """Moves W+ by what a network makes of it: ws* = ws + strength * mapper(ws).
+
+    Source: StyleCLIP (arXiv:2103.17249), section 5; StyleFeatureEditor editings/latent_editor.py.
+    """
+
+    array: str  # Prefix of "/coarse_weight" [4, W, W], "/coarse_bias" [4, W] and so on.
+    levels: tuple[str, ...]  # Those of `MAPPER_LEVELS` that move, in order.
+
+
 PUBLISHED = ("interfacegan/", "boundary/")
 """What names of published vectors begin with. They move all rows; a user's own may spare some."""
 
-Rule = Linear | GanSpace | StyleSpace
+Rule = Linear | GanSpace | StyleSpace | Mapper
 """The formulas an edit can have."""
 
 
@@ -82,6 +97,13 @@ class Direction:
                 return f"row {start}" if end == start + 1 else f"rows {start} to {end - 1}"
             case StyleSpace(channels=channels):
                 return ", ".join(dict.fromkeys(layer for layer, _ in channels))
+            case Mapper(levels=levels):
+                if levels == tuple(MAPPER_LEVELS):
+                    return "all rows"
+                ranges = (MAPPER_LEVELS[level] for level in levels)
+                return "rows " + ", ".join(
+                    f"{a} to {b - 1 if b else 'the last'}" for a, b in ranges
+                )
 
     @property
     def unit(self) -> str:
@@ -93,6 +115,8 @@ class Direction:
                 return "sets the coordinate, in standard deviations; 0 is the average, not as it is"
             case StyleSpace():
                 return f"adds {STYLESPACE_FACTOR:g} to each style channel"
+            case Mapper():
+                return "adds what its mapper makes of the code"
 
     @property
     def range(self) -> str:

@@ -1,13 +1,14 @@
 """Every edit as the same arrays, so that one compiled program serves all of them.
 
-    ws*     = ws + strength * shift - <ws[0] - centre, probe> * back
+    ws*     = ws + strength * (shift + mapper(ws)) - <ws[0] - centre, probe> * back
     styles* = styles + strength * offsets
 
 Linear edits have no `probe`; edits of W+ have no `offsets`; edits of StyleSpace have nothing else.
+A mapper is a network: edits without one have no arrays for it, unless they share a batch with one.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 from sfe_jax.core.checks import check_shape
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.core.types import Array
+from sfe_jax.edits.mappers import Mappers, join_mappers, map_codes
 
 
 @jax.tree_util.register_dataclass
@@ -27,6 +29,7 @@ class Operands:
     probe: Array  # [M, W], along which row 0 is measured.
     back: Array  # [M, L, W], taken away per unit of the coordinate.
     offsets: dict[str, Array]  # Layer name -> [M, C], added to styles per unit of strength.
+    mappers: Mappers | None = None  # Of M edits, added per unit of strength; None if none has one.
 
 
 def identity(num_ws: int, w_dim: int, *, style_channels: Mapping[str, int]) -> Operands:
@@ -44,7 +47,28 @@ def identity(num_ws: int, w_dim: int, *, style_channels: Mapping[str, int]) -> O
 
 def stack(edits: Sequence[Operands]) -> Operands:
     """One batch of different edits of one generator: the sum of their M, in order."""
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *edits)
+    plain = [replace(edit, mappers=None) for edit in edits]
+    joined = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *plain)
+    mappers = join_mappers([(len(edit.shift), edit.mappers) for edit in edits])
+    return replace(joined, mappers=mappers)
+
+
+def select(operands: Operands, numbers: Array) -> Operands:
+    """Edits of a batch, one per sample.
+
+    Args:
+        operands: Of M edits.
+        numbers: int [N], below M.
+
+    Returns:
+        M = N; the table of mappers is not copied.
+    """
+    mappers = operands.mappers
+    plain = jax.tree.map(lambda x: x[numbers], replace(operands, mappers=None))
+    if mappers is None:
+        return plain
+    chosen, moves = mappers.chosen[numbers], mappers.moves[numbers]
+    return replace(plain, mappers=replace(mappers, chosen=chosen, moves=moves))
 
 
 def _check_batch(count: int, edits: int, strength: Array) -> None:
@@ -76,7 +100,10 @@ def apply_to_ws(ws: Array, operands: Operands, strength: Array) -> Array:
 
     coordinate = jnp.sum((ws[:, 0] - operands.centre) * operands.probe, axis=-1)  # [N]
     shift = strength[:, None, None] * operands.shift
-    return ws + shift - coordinate[:, None, None] * operands.back
+    edited = ws + shift - coordinate[:, None, None] * operands.back
+    if operands.mappers is None:
+        return edited
+    return edited + strength[:, None, None] * map_codes(ws, operands.mappers)
 
 
 def apply_to_styles(

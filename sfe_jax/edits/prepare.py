@@ -8,13 +8,16 @@ import numpy as np
 
 from sfe_jax.core.errors import EditError
 from sfe_jax.edits.direction import (
+    MAPPER_LEVELS,
     STYLESPACE_FACTOR,
     Direction,
     GanSpace,
     Linear,
+    Mapper,
     StyleSpace,
 )
 from sfe_jax.edits.files import FILES
+from sfe_jax.edits.mappers import DEPTH, build_mapper
 from sfe_jax.edits.operands import Operands, identity
 
 
@@ -101,6 +104,37 @@ def _stylespace(direction: Direction, rule: StyleSpace, still: Operands) -> Oper
     return replace(still, offsets={name: jnp.asarray(value) for name, value in offsets.items()})
 
 
+def _mapper(
+    direction: Direction, rule: Mapper, arrays: Mapping[str, np.ndarray], still: Operands
+) -> Operands:
+    """ws* = ws + strength * mapper(ws) on the rows of the rule's levels."""
+    _, num_ws, w_dim = still.shift.shape
+    held = [level for level in MAPPER_LEVELS if f"{rule.array}/{level}_weight" in arrays]
+    if held and not set(rule.levels) <= set(held):
+        raise EditError(
+            f"edit `{direction.name}` moves the levels {', '.join(rule.levels)}, and its mapper "
+            f"has {', '.join(held)}; get its file again"
+        )
+    shapes = ((DEPTH, w_dim, w_dim), (DEPTH, w_dim))
+    levels = {}
+    for level in rule.levels:
+        names = (f"{rule.array}/{level}_{part}" for part in ("weight", "bias"))
+        weight, bias = (_array(direction, arrays, name) for name in names)
+        if (weight.shape, bias.shape) != shapes:
+            raise EditError(
+                f"edit `{direction.name}` has {level} weights and biases of {weight.shape} and "
+                f"{bias.shape}; required are {shapes[0]} and {shapes[1]} for this generator's W: "
+                "use a mapper made for it"
+            )
+        levels[level] = (weight, bias)
+    if (first := MAPPER_LEVELS[rule.levels[-1]][0]) >= num_ws:
+        raise EditError(
+            f"edit `{direction.name}` moves rows from {first} on, and the generator has {num_ws}; "
+            "use a mapper made for it"
+        )
+    return replace(still, mappers=build_mapper(levels, w_dim))
+
+
 def operands_for(
     direction: Direction,
     arrays: Mapping[str, np.ndarray],
@@ -132,3 +166,5 @@ def operands_for(
             return _ganspace(direction, rule, arrays, still)
         case StyleSpace() as rule:
             return _stylespace(direction, rule, still)
+        case Mapper() as rule:
+            return _mapper(direction, rule, arrays, still)

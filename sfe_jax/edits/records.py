@@ -10,12 +10,21 @@ from typing import Any
 
 from sfe_jax.core.errors import FileFormatError
 from sfe_jax.core.json_files import parse_json
-from sfe_jax.edits.direction import Direction, GanSpace, Linear, Rule, StyleSpace
+from sfe_jax.edits.direction import (
+    MAPPER_LEVELS,
+    Direction,
+    GanSpace,
+    Linear,
+    Mapper,
+    Rule,
+    StyleSpace,
+)
 
 RULE_TYPES: dict[type[Rule], str] = {
     Linear: "linear",
     GanSpace: "ganspace",
     StyleSpace: "stylespace",
+    Mapper: "mapper",
 }
 """Names under which rules are written; they never change."""
 
@@ -50,6 +59,11 @@ def _is_channel(pair: object) -> bool:
     return False
 
 
+def _are_levels(levels: list) -> bool:
+    """Whether they are some levels of a mapper, in order."""
+    return bool(levels) and levels == [level for level in MAPPER_LEVELS if level in levels]
+
+
 def _build_rule(description: object) -> Rule | None:
     """The rule that `describe_direction` described; None if it is none of ours."""
     match description:
@@ -69,6 +83,8 @@ def _build_rule(description: object) -> Rule | None:
             return GanSpace(array, component, start, end)
         case {"type": "stylespace", "channels": list(channels)} if all(map(_is_channel, channels)):
             return StyleSpace(tuple((layer, channel) for layer, channel in channels))
+        case {"type": "mapper", "array": str(array), "levels": [*levels]} if _are_levels(levels):
+            return Mapper(array, tuple(levels))
     return None
 
 

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from sfe_jax.core.types import Array, Variables
+from sfe_jax.edits.direction import MAPPER_LEVELS
 from sfe_jax.edits.files import FILES
+from sfe_jax.edits.mappers import DEPTH
 from sfe_jax.models.discriminator import Discriminator
 from sfe_jax.models.e4e import E4eEncoder
 from sfe_jax.models.feature_editor import FeatureFuser
@@ -116,7 +118,7 @@ def abstract_networks(modules: dict[str, nn.Module]) -> dict[str, Network]:
 def random_directions(
     num_ws: int, w_dim: int, *, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Random unit vectors under the names and in the shapes of all published direction files.
+    """Random arrays under the names and in the shapes of all published direction files.
 
     Args:
         num_ws: Rows L of W+.
@@ -142,7 +144,13 @@ def random_directions(
                 arrays[f"{name}/mean"] = unit(1, w_dim)[0]
                 arrays[f"{name}/components"] = unit(COMPONENTS, w_dim)
                 arrays[f"{name}/std"] = np.ones(COMPONENTS, np.float32)
-    return arrays
+    mapper = {  # One for all names: at full size it has three million numbers.
+        f"{level}_{part}": rng.standard_normal((DEPTH, *shape), np.float32)
+        for level in MAPPER_LEVELS
+        for part, shape in (("weight", (w_dim, w_dim)), ("bias", (w_dim,)))
+    }
+    names = (name for name in FILES if name.startswith("mapper/"))
+    return arrays | {f"{name}/{part}": mapper[part] for name in names for part in mapper}
 
 
 def random_bundle(modules: dict[str, nn.Module], *, seed: int) -> Bundle:

@@ -9,6 +9,8 @@ from sfe_jax.cli.options import open_editor
 from sfe_jax.edits.direction import Direction, Linear
 from sfe_jax.pipelines.bundle import Bundle, load_bundle, save_bundle
 from tests.cli.running import picture, refused
+from tests.convert_weights.official import torch_bytes
+from tests.edits.mapper_files import official
 
 
 def fitted(value, *names):
@@ -53,6 +55,18 @@ def test_directions_of_the_weights_are_known(weights, name):
 
 def test_directions_of_a_file_are_known(weights, file):
     assert shift(weights, "dimples", file) == 2
+
+
+def test_mappers_of_a_folder_and_of_a_file_are_known(weights, tmp_path):
+    """The published one moves the levels of the catalogue, one's own those of its file."""
+    for name in ("afro", "curls"):
+        (tmp_path / f"{name}.pt").write_bytes(torch_bytes(official(size=32)))
+    options = {"method": None, "precision": "float32", "batch": 1}
+    moves = [
+        open_editor(weights, **options, directions=where).operands(name).mappers.moves.tolist()
+        for name, where in (("afro", tmp_path), ("curls", tmp_path / "curls.pt"))
+    ]
+    assert moves == [[[1, 1, 0]], [[1, 1, 1]]]
 
 
 def test_directions_of_a_file_come_before_those_of_the_weights(weights, file):

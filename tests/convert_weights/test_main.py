@@ -8,18 +8,20 @@ import safetensors.numpy
 
 from convert_weights.__main__ import main
 from sfe_jax.core.trees import flatten
-from sfe_jax.edits.direction import Direction, Linear
+from sfe_jax.edits.direction import Direction, Linear, Mapper
 from sfe_jax.edits.files import FILES
 from sfe_jax.pipelines.bundle import FORMAT, Bundle, load_bundle, save_bundle
 from tests.conftest import ROOT
 from tests.convert_weights.official import (
     ROWS,
+    SIZE,
     average,
     state_of,
     torch_bytes,
     variables_of,
 )
-from tests.readers.builders import npy_of
+from tests.edits.mapper_files import official
+from tests.readers.builders import Name, New, npy_of
 
 ALONE = {
     "psp.pt": {"psp": "psp", "generator": "rosinality"},
@@ -124,6 +126,39 @@ def test_bare_state_dict_is_converted_from_plain_arrays(tmp_path, name, suffix, 
     for path, value in flatten(variables_of(name)).items():
         if not path.endswith("w_avg"):
             np.testing.assert_array_equal(flatten(network.variables)[path], value, err_msg=path)
+
+
+# Mappers of StyleCLIP, one of StyleFeatureEditor's and one of one's own.
+
+
+@pytest.fixture(scope="module")
+def mapper_bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mappers")
+    content = official(("course", "medium"), size=SIZE)
+    options = New(Name("argparse", "Namespace"), content["opts"])
+    (folder / "afro.pt").write_bytes(torch_bytes({**content, "opts": options}))
+    (folder / "own.pt").write_bytes(torch_bytes(content))
+    out = folder / "out.safetensors"
+    assert main([str(folder), str(folder / "own.pt"), "-o", str(out)]) == 0
+    return load_bundle(out)
+
+
+def test_mappers_are_kept_by_the_names_of_their_files(mapper_bundle):
+    parts = [f"{level}_{part}" for level in ("coarse", "medium") for part in ("weight", "bias")]
+    names = {f"{folder}/{part}" for folder in ("mapper/afro", "own/own") for part in parts}
+    assert mapper_bundle.directions.keys() == names
+
+
+def test_mapper_keeps_every_bit_of_its_file(mapper_bundle):
+    state = official(("course", "medium"), size=SIZE)["state_dict"]
+    layers = [state[f"mapper.medium_mapping.mapping.{number}.weight"] for number in (1, 2, 3, 4)]
+    kept = mapper_bundle.directions["mapper/afro/medium_weight"]
+    np.testing.assert_array_equal(kept, np.stack(layers))
+
+
+def test_mapper_of_ones_own_is_a_fitted_edit_of_the_bundle(mapper_bundle):
+    rules = {record.name: record.rule for record in mapper_bundle.records}
+    assert rules == {"own": Mapper("own/own", ("coarse", "medium"))}
 
 
 # SFE: four files and directions make one bundle.

@@ -1,6 +1,13 @@
 import pytest
 
-from sfe_jax.edits.direction import Direction, GanSpace, Linear, StyleSpace, strength_warning
+from sfe_jax.edits.direction import (
+    Direction,
+    GanSpace,
+    Linear,
+    Mapper,
+    StyleSpace,
+    strength_warning,
+)
 
 
 def _direction(rule, low=-10, high=7):
@@ -17,6 +24,9 @@ def _direction(rule, low=-10, high=7):
         (GanSpace("ganspace/ffhq", 58, 7, 9), "W+", "rows 7 to 8"),
         (StyleSpace((("b64.conv1", 1), ("b4.conv1", 2), ("b64.conv1", 3))), "S",
          "b64.conv1, b4.conv1"),
+        (Mapper("mapper/afro", ("coarse", "medium")), "W+", "rows 0 to 3, 4 to 7"),
+        (Mapper("mapper/own", ("coarse", "fine")), "W+", "rows 0 to 3, 8 to the last"),
+        (Mapper("mapper/trump", ("coarse", "medium", "fine")), "W+", "all rows"),
     ],
 )  # fmt: skip
 def test_space_and_layers_are_told_for_each_rule(rule, space, layers):

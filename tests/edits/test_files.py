@@ -3,7 +3,16 @@ import pytest
 
 from sfe_jax import readers
 from sfe_jax.core.errors import EditError, FileFormatError
-from sfe_jax.edits.files import FILES, load_directions, own_direction, read_ganspace, read_vector
+from sfe_jax.edits.direction import Mapper
+from sfe_jax.edits.files import (
+    FILES,
+    load_directions,
+    mapper_arrays,
+    own_direction,
+    read_ganspace,
+    read_vector,
+)
+from tests.edits.mapper_files import official
 
 
 @pytest.fixture
@@ -58,16 +67,76 @@ def test_ganspace_is_refused_for_sizes_that_disagree(contents):
         read_ganspace("a.pt")
 
 
+def test_mapper_has_an_array_of_four_layers_for_each_part_of_a_level():
+    content = official(("course", "medium"))
+    arrays = mapper_arrays(content, "a.pt")
+    shapes = {"weight": (4, 8, 8), "bias": (4, 8)}
+    assert {name: array.shape for name, array in arrays.items()} == {
+        f"{level}_{part}": shape for level in ("coarse", "medium") for part, shape in shapes.items()
+    }
+    third = content["state_dict"]["mapper.course_mapping.mapping.3.bias"]
+    np.testing.assert_array_equal(arrays["coarse_bias"][2], third)
+
+
+@pytest.mark.parametrize("content", [None, {}, {"state_dict": {"encoder.a": 1}}, {1: 2}])
+def test_mapper_is_refused_for_another_file(content):
+    with pytest.raises(FileFormatError, match=r"^a\.pt is no latent mapper of StyleCLIP"):
+        mapper_arrays(content, "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("mapper.fine_mapping.mapping.2.bias", None),
+        ("mapper.fine_mapping.mapping.5.bias", np.zeros(8)),
+        ("mapper.mapping.mapping.1.bias", np.zeros(8)),  # Of a mapper without levels.
+    ],
+)
+def test_mapper_is_refused_for_a_layer_missing_or_too_many(key, value):
+    content = official()
+    content["state_dict"][key] = value
+    if value is None:
+        del content["state_dict"][key]
+    with pytest.raises(FileFormatError, match=rf"{key} is missing or too many; required are"):
+        mapper_arrays(content, "a.pt")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.full((8, 8), np.nan), "`mapper.course_mapping.mapping.2.weight` in a.pt has numbers"),
+        (np.ones((8, 4)), "layers of different shapes from mapper.course_mapping.mapping.1.weight"),
+    ],
+)
+def test_mapper_is_refused_for_a_broken_layer(value, words):
+    content = official()
+    content["state_dict"]["mapper.course_mapping.mapping.2.weight"] = value
+    with pytest.raises(FileFormatError, match=words):
+        mapper_arrays(content, "a.pt")
+
+
+def test_mapper_of_ones_own_moves_the_levels_of_its_file(contents):
+    contents["beard.pt"] = official(("course", "fine"))
+    direction, arrays = own_direction("beard.pt")
+    assert direction.rule == Mapper("own/beard", ("coarse", "fine"))
+    assert arrays.keys() == {
+        f"own/beard/{level}_{part}" for level in ("coarse", "fine") for part in ("weight", "bias")
+    }
+
+
 def test_folder_gives_stable_names_at_either_level(contents, tmp_path):
     contents |= {"age.pt": np.ones((1, 4)), "ffhq_pca.pt": _components(), "other.pt": None}
+    contents["afro.pt"] = official(("course",))
     (tmp_path / "ganspace_pca").mkdir()
-    for name in ("age.pt", "ganspace_pca/ffhq_pca.pt", "other.pt"):
+    for name in ("age.pt", "ganspace_pca/ffhq_pca.pt", "other.pt", "afro.pt"):
         (tmp_path / name).touch()
     assert set(load_directions(tmp_path)) == {
         "interfacegan/age",
         "ganspace/ffhq/mean",
         "ganspace/ffhq/components",
         "ganspace/ffhq/std",
+        "mapper/afro/coarse_weight",
+        "mapper/afro/coarse_bias",
     }
 
 

@@ -15,6 +15,7 @@ from sfe_jax.edits.parsing import parse_edit
         ("age=5:-5:3", ("age", (5.0, 0.0, -5.0))),
         ("age=-1,0:1:2", ("age", (-1.0, 0.0, 1.0))),
         ("age=1e-1", ("age", (0.1,))),
+        ("purple_hair=0:0.12:5", ("purple_hair", (0.0, 0.03, 0.06, 0.09, 0.12))),
     ],
 )
 def test_edit_is_split_for_each_form(text, expected):

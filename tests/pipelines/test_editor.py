@@ -7,12 +7,16 @@ import pytest
 
 from sfe_jax.core.errors import EditError, ImageError, OptionError, ShapeError, WeightsError
 from sfe_jax.core.images import to_float, to_uint8
-from sfe_jax.edits.direction import Direction, GanSpace, Linear, StyleSpace
+from sfe_jax.edits.direction import Direction, GanSpace, Linear, Mapper, StyleSpace
+from sfe_jax.edits.files import mapper_arrays
 from sfe_jax.edits.operands import Operands
+from sfe_jax.edits.prepare import operands_for
 from sfe_jax.pipelines.bundle import Bundle
 from sfe_jax.pipelines.editor import METHOD_ROLES, Editor, available_methods
 from sfe_jax.pipelines.methods import SfeMethod
+from tests.edits.mapper_files import official
 from tests.pipelines.translation import translating
+from tests.reference.mappers import levels_mapper
 
 ROUNDING = 1  # Levels of 255: rounding moves values across the border of two.
 
@@ -247,6 +251,17 @@ def test_ganspace_measures_the_coordinates_of_both_codes_independently(
     coordinate = jnp.sum((one.ws_e4e[:, 0] - operands.centre) * operands.probe, axis=-1)
     moved = one.ws_e4e - coordinate[:, None, None] * operands.back
     expected = feature_of(one.ws_e4e) - feature_of(moved)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_mapper_makes_the_shift_of_e4es_codes_of_e4es_codes(sfe, inversion, delta_of, feature_of):
+    one, content = rows(inversion, slice(0, 1)), official(size=32)
+    arrays = {f"own/m/{name}": value for name, value in mapper_arrays(content, "m.pt").items()}
+    edit = direction("m", Mapper("own/m", ("coarse", "medium", "fine")))
+    operands = operands_for(edit, arrays, **sfe._method.generator.code_sizes)
+    found = delta_of(one, operands, jnp.full((1,), 0.5))
+    shift = levels_mapper(np.asarray(one.ws_e4e), content["state_dict"]).astype(np.float32)
+    expected = feature_of(one.ws_e4e) - feature_of(one.ws_e4e + 0.5 * shift)
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
 
 
