@@ -1,10 +1,12 @@
 """SFE's second phase on FFHQ: the Feature Editor for the 1024x1024 generator.
 
-    python -m convert_weights EDITINGS_FOLDER -o weights/ffhq1024_directions.safetensors
+    python -m convert_weights EDITINGS_FOLDER MAPPERS_FOLDER \
+        -o weights/ffhq1024_directions.safetensors
     python train.py --config=configs/ffhq1024_editor.py --workdir=runs/ffhq1024_editor
 
 Needs data and bundles of `ffhq1024_inverter`; its result, whose discriminator plays on; that of
-`ffhq1024_e4e`; and the direction files of StyleFeatureEditor. To begin with official encoders:
+`ffhq1024_e4e`; and StyleFeatureEditor's direction files (`editings`) and StyleCLIP's mappers
+(`pretrained_models/styleclip_mappers`). To begin with official encoders:
 
     python -m convert_weights sfe_inverter_light.pt stylegan2-ffhq-config-f.pkl e4e_ffhq_encode.pt \
         -o weights/ffhq1024_encoders.safetensors
@@ -13,9 +15,9 @@ with `--config.weights` naming that in place of the two runs. Score of the paper
 LPIPS 0.019, L2 0.002, FID 3.535, MS-SSIM 0.922; FID of edits: smile 24.388, glasses 73.098, old
 41.677.
 
-Of the original's 13 edits 6 need StyleCLIP mappers and are left out (afro, angry, purple_hair,
-bobcut, bowlcut, mohawk). With 6 edits the paper has 0.021, 0.0019 and 3.842, and 24.548 and
-42.317.
+Edits are the original's 13. Six of them need StyleCLIP's mappers (afro, angry, purple_hair, bobcut,
+bowlcut, mohawk); `:without_mappers` behind the file's name leaves them out. With 6 edits the paper
+has 0.021, 0.0019 and 3.842, and 24.548 and 42.317.
 
 Where paper and code differ this follows the code: learning rate 1e-4 (2e-4), the adversary from
 the first step on, and 200,000 steps, which are steps 300,001 to 500,000 there (20,000 in the
@@ -24,6 +26,10 @@ paper). Everything is float32, as published.
 Source: SFE (arXiv:2406.10601), section 3.3; StyleFeatureEditor configs/fse_editor_train.yaml.
 """
 
+from dataclasses import replace
+
+from sfe_jax.core.errors import OptionError
+from sfe_jax.training.edits import SFE_EDITS, without_mappers
 from sfe_jax.training.feature_editor import FeatureEditorOptions
 from sfe_jax.training.recipe import DataOptions, Recipe, Schedule
 
@@ -36,9 +42,16 @@ WEIGHTS = (
 )
 
 
-def get_config() -> Recipe:
-    """The recipe."""
-    return Recipe(
+def get_config(edits: str = "all") -> Recipe:
+    """The recipe.
+
+    Args:
+        edits: "all" or "without_mappers", what stands after the colon.
+
+    Raises:
+        OptionError: If it is anything else.
+    """
+    recipe = Recipe(
         name="ffhq1024_editor",
         method=FeatureEditorOptions(),
         weights=WEIGHTS,
@@ -54,4 +67,14 @@ def get_config() -> Recipe:
             evaluated=2_824,
         ),
         best="evaluation/loss",
+    )
+    match edits:
+        case "all":
+            return recipe
+        case "without_mappers":
+            method = FeatureEditorOptions(edits=without_mappers(SFE_EDITS))
+            return replace(recipe, name="ffhq1024_editor_without_mappers", method=method)
+    raise OptionError(
+        f"configs/ffhq1024_editor.py: edits {edits!r}; required is all or without_mappers, after a "
+        "colon"
     )

@@ -86,12 +86,13 @@ class FeatureEditorOptions:
             FeatureFuser(inverter.features, self.num_units),
             networks["e4e"].module,
         )
+        edits = build_edit_table(self.edits, setting, generator, weights=self.edit_weights)
         return FeatureEditorTraining(
             method,
             self,
-            build_edit_table(self.edits, setting, generator, weights=self.edit_weights),
+            edits,
             criteria,
-            {**frozen, **{role: network.variables for role, network in networks.items()}},
+            {**frozen, **{r: network.variables for r, network in networks.items()}, **edits.frozen},
             setting.initial("feature_editor" if self.initial else ""),
             build_adversary(self.adversary, setting),
             setting.batch_size,
@@ -167,7 +168,7 @@ class FeatureEditorTraining:
         """
         method, generator, weights = self.method, self.method.generator, frozen["generator"]
         ws = inversion.ws_e4e
-        operands, strength = self.edits.draw(key, ws.shape[0])
+        operands, strength = self.edits.with_networks(frozen).draw(key, ws.shape[0])
 
         # e4e's pictures and their edits, in one pass.
         styles = layer_styles(generator, weights, ws)
@@ -257,7 +258,7 @@ class FeatureEditorTraining:
         key = jax.random.key(0)  # Fixed, so that grids can be compared.
         inversion = self.method.invert(variables, images)
         made = self.method.reconstruct(variables, inversion)
-        operands, strength = self.edits.draw(key, images.shape[0])
+        operands, strength = self.edits.with_networks(frozen).draw(key, images.shape[0])
         edited = self.method.edit(variables, inversion, operands, strength)
         pairs = self.pairs(frozen, inversion, key)
         feature = self.method.edited_feature(variables, pairs.inversion, pairs.delta)
