@@ -220,7 +220,7 @@ def edit(
             the strengths and back, as DIR/NAME/age.webp; repeat for more.
         out: Folder for the results; it is made.
         directions: Folder of published direction files (age.pt, ffhq_pca.pt, ...), a file of
-            `sfe fit-directions`, or one vector of your own, if the bundle does not hold them.
+            `sfe fit-directions`, or one vector or mapper of your own, if the bundle holds none.
         domain: Whose names `--edit` uses.
         method: How to invert and edit; by default the fullest that the bundle can.
         precision: float32 equals the original; bfloat16 is faster on accelerators.

@@ -40,7 +40,7 @@ def grid(
         down: Likewise, along the rows; it acts after the first.
         base: Seed, or a file of one code (.npy, .npz, .pt).
         directions: Folder of published direction files, a file of `sfe fit-directions`, or one
-            vector of your own, if the bundle does not hold them.
+            vector or mapper of your own, if the bundle holds none.
         domain: Whose published names are known.
         side: Pixels a side of pictures on the sheet, about.
         out: The sheet.

@@ -140,7 +140,7 @@ def interpolate(
         fps: Pictures a second.
         loop: Return to the first key frame, so that the animation repeats without a seam.
         directions: Folder of published direction files, a file of `sfe fit-directions`, or one
-            vector of your own, if the bundle does not hold them.
+            vector or mapper of your own, if the bundle holds none.
         domain: Whose published names are known.
         side: Pixels a side of each picture, about.
         out: The animation: .gif, .webp or .mp4, for which imageio-ffmpeg is installed.
