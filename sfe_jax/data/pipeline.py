@@ -101,10 +101,11 @@ def _read_from(index: int, *, guard: _Guard, count: int) -> Record:
 
 
 def _mirror_half(record: Record, random: np.random.Generator) -> Record:
-    """Mirrors the picture left to right with probability 1/2."""
+    """Mirrors the picture, and its condition with it, left to right with probability 1/2."""
     if random.integers(2):
         return record
-    return {**record, "image": mirrored(record["image"])}
+    both = record.keys() & {"image", "condition"}
+    return {**record, **{name: mirrored(record[name]) for name in both}}
 
 
 def _stack(records: Sequence[Record]) -> dict[str, Any]:
@@ -244,7 +245,7 @@ def batches(
         transform: How pictures become square.
         resize_filter: How they are resized.
         alpha: What becomes of transparent parts.
-        mirror: Whether pictures are mirrored with probability 1/2.
+        mirror: Whether pictures are mirrored with probability 1/2, and their conditions with them.
         neighbours: Records side by side in the source that stay so, such as the 2 pictures of each
             person among procedural faces; a divisor of `batch_size`.
         threads: That read ahead; 0 reads when asked.
