@@ -1,7 +1,6 @@
-"""Training of a pSp encoder: pictures to W+ of a frozen generator.
+"""Training of a pSp encoder: pictures, or what stands for them, to W+ of a frozen generator.
 
-The generator stays frozen, where the original has the choice to train it too. Only inversion is
-trained: there is no data of pairs, such as sketches and their photographs.
+The generator stays frozen, where the original has the choice to train it too.
 
 Source: pSp (arXiv:2008.00951), section 3; pixel2style2pixel training/coach.py.
 """
@@ -11,8 +10,10 @@ from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 
+from sfe_jax.core.errors import OptionError
 from sfe_jax.core.trees import apply, graft
 from sfe_jax.core.types import Array, Variables
 from sfe_jax.losses.latent import w_norm
@@ -33,6 +34,15 @@ from sfe_jax.training.method import (
     as_float,
     columns,
     decaying_ranger,
+)
+from sfe_jax.training.psp_tasks import (
+    FACTORS,
+    Frontalize,
+    Invert,
+    SuperResolve,
+    Task,
+    Translate,
+    shown,
 )
 from sfe_jax.training.recipe import Setting
 from sfe_jax.training.transfer import take_over
@@ -72,24 +82,53 @@ class EncoderOptions:
 
 @dataclass
 class PspOptions(EncoderOptions):
-    """Options of pSp: beside those of every encoder, how far codes may leave the average."""
+    """Options of pSp: beside those of every encoder, the task and how far codes may go."""
 
     w_norm: float = 0.0  # Weight of the distance from the average code; 0.005 for other tasks.
+    # Reads the picture, its mirror image too, a degraded one, or the `condition` of the data.
+    task: Literal["invert", "frontalize", "super_resolve", "translate"] = "invert"
+    factors: tuple[int, ...] = FACTORS  # By which pictures are degraded for "super_resolve".
+
+    def _task(self, setting: Setting) -> Task:
+        """What the encoder reads."""
+        match self.task:
+            case "frontalize":
+                return Frontalize()
+            case "super_resolve":
+                return SuperResolve(self.factors, self.input_size)
+            case "translate":
+                return Translate(setting.condition_channels, self.input_size)
+        return Invert()
 
     def build(self, setting: Setting) -> "Psp":
-        """The encoder for the generator in the recipe's weights."""
+        """The encoder for the generator in the recipe's weights.
+
+        Raises:
+            OptionError: If the data has no conditions for the task, or some for another, or a
+                factor does not fit.
+        """
+        if (self.task == "translate") != bool(setting.condition_channels):
+            found = "has some" if setting.condition_channels else "has none"
+            raise OptionError(
+                f"`method.task` is {self.task!r}, and the data {found} of the conditions that "
+                '"translate" alone reads; set `data.condition`, or choose the other task'
+            )
         generator = setting.network("generator")
         criteria, frozen = build_criteria(self.criteria, setting)
         frozen = {**frozen, "generator": generator.variables}
         module: Any = generator.module.clone(precision=setting.precision)
+        sizes = self.sizes(module)
+        if setting.condition_channels:
+            sizes["image_channels"] = setting.condition_channels
         return Psp(
             module,
-            GradualStyleEncoder(**self.sizes(module)),
+            GradualStyleEncoder(**sizes),
             self,
             criteria,
             frozen,
             self.beginning(setting, Psp.role),
             setting.batch_size,
+            self._task(setting),
         )
 
 
@@ -104,6 +143,7 @@ class Psp:
     frozen: Frozen
     initial: Frozen  # What the encoder begins with, by role.
     batch_size: int  # Pictures of a step, over all devices.
+    task: Task = field(default_factory=Invert)  # What the encoder reads.
 
     role: ClassVar[str] = "psp"
     """Of the encoder."""
@@ -148,7 +188,7 @@ class Psp:
         return self._trainer.begin(self._initial_encoder(key, given))
 
     def _encode(self, variables: Variables, images: Array, **options: Any) -> Any:
-        """What the encoder gives for pictures [N, R, R, 3]: codes [N, L, W]."""
+        """What the encoder gives for what it reads, [N, R, R, C]: codes [N, L, W]."""
         encoder: Any = self.encoder
         pictures = encoder_input(images, encoder.input_size).astype(self.generator.precision)
         return apply(encoder, variables, pictures, **options)
@@ -192,10 +232,12 @@ class Psp:
         options = self._encode_options(state)
 
         def loss(params: Any, stats: Any, part: Batch, key: Array):
-            images = as_float(part["image"])
+            source_key, noise_key = jax.random.split(key)
             moving = {**variables, "params": params, "batch_stats": stats}
-            ws, moved = self._encode_batch(moving, images, **options)
-            value, scalars = self.criteria(frozen, self._synthesize(frozen, ws, key), images)
+            source = self.task.source(part, source_key)
+            ws, moved = self._encode_batch(moving, source, **options)
+            made = self._synthesize(frozen, ws, noise_key)
+            value, scalars = self.criteria(frozen, made, as_float(part["image"]))
             latent, more = self._latent_terms(ws, state)
             value = value + latent
             scalars = {"loss/encoder": value, **scalars, **more}
@@ -203,23 +245,25 @@ class Psp:
 
         return self._trainer.update_normalised(state, loss, batch, key)
 
-    def _reconstruct(self, state: TrainState, frozen: Frozen, images: Array) -> Array:
+    def _reconstruct(self, state: TrainState, frozen: Frozen, source: Array) -> Array:
         """Pictures [N, R, R, 3] as users would get them of the encoder as far as it is trained."""
         options = self._encode_options(state)
-        ws = self._encode(state.networks[self.role], images, **options)
+        ws = self._encode(state.networks[self.role], source, **options)
         method = EncoderMethod(self.generator, self.encoder, self.role)
         return method.reconstruct(frozen, Inversion(ws))
 
     def show(self, state: TrainState, frozen: Frozen, examples: Batch) -> dict[str, Array]:
-        """Pairs of picture and inversion."""
-        images = as_float(examples["image"])
-        made = pool_to(self._reconstruct(state, frozen, images), images.shape[1])
-        return {"inversions": columns(images, made)}
+        """What the encoder reads, the picture where that is another one, and what is made of it."""
+        images, source = as_float(examples["image"]), self.task.unseen(examples)
+        made = pool_to(self._reconstruct(state, frozen, source), images.shape[1])
+        if isinstance(self.task, Invert):
+            return {"inversions": columns(images, made)}
+        return {"translations": columns(shown(source, images), images, made)}
 
     def evaluate(self, state: TrainState, frozen: Frozen, batch: Batch) -> Scalars:
         """The criteria on unseen pictures."""
-        images = as_float(batch["image"])
-        return self.criteria.figures(frozen, self._reconstruct(state, frozen, images), images)
+        made = self._reconstruct(state, frozen, self.task.unseen(batch))
+        return self.criteria.figures(frozen, made, as_float(batch["image"]))
 
     def bundle(self, state: TrainState) -> Bundle:
         """The encoder under its role."""

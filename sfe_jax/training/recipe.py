@@ -30,6 +30,7 @@ class Setting:
     network: Callable[[str], Network]  # Trained networks by role, for those that stay frozen.
     directions: Mapping[str, np.ndarray] = field(default_factory=dict)  # Arrays of edits.
     records: tuple[Direction, ...] = ()  # Edits.
+    condition_channels: int = 0  # Of what an encoder reads beside pictures; 0 if there is nothing.
 
     def initial(self, role: str) -> Frozen:
         """Weights of the network that another begins with, by role; none for no role."""
@@ -53,7 +54,13 @@ class DataOptions:
     source: str = "faces"
     resolution: int = 256  # R, pixels a side.
     channels: int = 3  # 3 for RGB, 1 for grey.
-    mirror: bool = False  # Whether pictures are mirrored with probability 1/2.
+    # What an encoder reads in the place of each picture: a second folder or .zip with the same
+    # paths, whatever the suffixes; "" for the picture itself.
+    condition: str = ""
+    condition_channels: int = 1  # 1 for sketches, 3 for pictures, n for maps of n labels.
+    # Whether pictures are mirrored with probability 1/2, and conditions with them: not for maps
+    # whose labels tell left from right.
+    mirror: bool = False
     labels: bool = False  # Whether labels are used, where the source has them.
     transform: str = "center-crop"  # How pictures become square; see `sfe_jax.data.pipeline`.
     resize_filter: str = "lanczos"  # How they are resized: "lanczos", "bilinear" or "box".
@@ -123,6 +130,21 @@ def _check_choices(options: Any, path: str) -> None:
             raise OptionError(f"`{path}{name}` is {value!r}; required is one of {choices}")
 
 
+def condition_channels(data: DataOptions) -> int:
+    """Channels of what an encoder reads in the place of pictures; 0 if it reads the pictures."""
+    return data.condition_channels if data.condition else 0
+
+
+def _check_conditions(data: DataOptions, unseen: DataOptions | None) -> None:
+    """Raises unless data to train and to measure on have conditions of the same kind."""
+    if unseen and condition_channels(unseen) != condition_channels(data):
+        raise OptionError(
+            f"`evaluation_data` has conditions of {condition_channels(unseen)} channels, `data` of "
+            f"{condition_channels(data)}, 0 for none; required are equal ones: see `condition` and "
+            "`condition_channels`"
+        )
+
+
 def check_recipe(recipe: Recipe) -> None:
     """Raises unless a run can be made of `recipe`, as far as it alone can tell.
 
@@ -133,12 +155,14 @@ def check_recipe(recipe: Recipe) -> None:
     least = {
         "batch_size": (recipe.batch_size, 1),
         "keep": (recipe.keep, 1),
+        "data.condition_channels": (recipe.data.condition_channels, 1),
         "schedule.total": (recipe.schedule.total, 1),
         "schedule.log": (recipe.schedule.log, 1),  # Scalars are kept until they are logged.
     }
     for name, (value, lowest) in least.items():
         if value < lowest:
             raise OptionError(f"`{name}` is {value}; required is at least {lowest}")
+    _check_conditions(recipe.data, recipe.evaluation_data)
     if recipe.best and not (recipe.evaluation_data and recipe.schedule.evaluate):
         raise OptionError(
             f"`best` is {recipe.best!r}, but nothing is evaluated; required are `evaluation_data` "

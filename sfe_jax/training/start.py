@@ -16,7 +16,8 @@ from sfe_jax.core.cache import keep_compiled
 from sfe_jax.core.errors import OptionError
 from sfe_jax.data.face_stream import FaceStream
 from sfe_jax.data.faces_builder import FacesOptions
-from sfe_jax.data.opening import open_source
+from sfe_jax.data.opening import open_pairs, open_source
+from sfe_jax.data.pictures import Form
 from sfe_jax.data.pipeline import Batches as LocalBatches
 from sfe_jax.data.pipeline import batches, one_pass
 from sfe_jax.data.sources import Source, label_size
@@ -25,14 +26,41 @@ from sfe_jax.parallel.processes import initialize
 from sfe_jax.pipelines.bundle import Bundle, load_bundles
 from sfe_jax.training.loop import EXAMPLES, Batches, fit, local_batch_size
 from sfe_jax.training.method import Batch, Method, abstract_state
-from sfe_jax.training.recipe import DataOptions, Recipe, Setting, check_recipe, describe
+from sfe_jax.training.recipe import (
+    DataOptions,
+    Recipe,
+    Setting,
+    check_recipe,
+    condition_channels,
+    describe,
+)
 
 DRAWN = "faces:stream"
 """Source of faces that are drawn on the devices as they are needed."""
 
 
+def _form(options: DataOptions) -> dict[str, Any]:
+    """Fields of a `Form`: what pictures become."""
+    return {
+        "resolution": options.resolution,
+        "channels": options.channels,
+        "transform": options.transform,
+        "resize_filter": options.resize_filter,
+    }
+
+
+def _reading(options: DataOptions) -> dict[str, Any]:
+    """Arguments of the pipelines that say how pictures are read."""
+    return {**_form(options), "threads": options.threads, "strict": options.strict}
+
+
 def open_data(options: DataOptions) -> Source:
     """The source that a recipe names; procedural faces are drawn if they are not there yet."""
+    if options.condition:
+        form = Form(**_form(options))
+        return open_pairs(
+            options.source, options.condition, channels=options.condition_channels, form=form
+        )
     faces = None
     if options.source == "faces":
         faces = FacesOptions(
@@ -42,18 +70,6 @@ def open_data(options: DataOptions) -> Source:
             seed=options.seed,
         )
     return open_source(options.source, data_dir=options.data_dir or None, faces=faces)
-
-
-def _form(options: DataOptions) -> dict[str, Any]:
-    """Arguments of the pipelines that say what pictures become."""
-    return {
-        "resolution": options.resolution,
-        "channels": options.channels,
-        "transform": options.transform,
-        "resize_filter": options.resize_filter,
-        "threads": options.threads,
-        "strict": options.strict,
-    }
 
 
 def _filled(
@@ -87,7 +103,7 @@ class UnseenBatches:
             batch_size=self.batch_size,
             shard_index=index,
             shard_count=parts,
-            **_form(self.options),
+            **_reading(self.options),
         )
         return _filled(whole, batch_size=self.batch_size, count=self.count)
 
@@ -147,11 +163,11 @@ def _drawn_streams(recipe: Recipe, mesh: Mesh) -> tuple[Batches, Batch, int]:
 def _open_streams(recipe: Recipe, mesh: Mesh) -> tuple[Batches, Batch, int]:
     """Batches to train on, a batch for the grids, and the size of the labels."""
     options = recipe.data
-    if options.source == DRAWN:
+    if options.source == DRAWN and not options.condition:
         return _drawn_streams(recipe, mesh)
     source = open_data(options)
     index, parts = data_shard(mesh)
-    shared: dict[str, Any] = {"shard_index": index, "shard_count": parts, **_form(options)}
+    shared: dict[str, Any] = {"shard_index": index, "shard_count": parts, **_reading(options)}
     local = local_batch_size(recipe, mesh)
     count = _example_count(recipe.batch_size) // parts
     examples = next(batches(source, batch_size=count, seed=recipe.seed + 1, **shared))
@@ -191,6 +207,7 @@ def build_method(recipe: Recipe, weights: Bundle, *, labels: int) -> Method:
         network=weights.network,
         directions=weights.directions,
         records=weights.records,
+        condition_channels=condition_channels(recipe.data),
     )
     return recipe.method.build(setting)
 

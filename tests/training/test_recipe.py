@@ -108,6 +108,7 @@ def test_recipe_of_defaults_is_accepted():
         ({"precision": "float16"}, "`precision` is 'float16'; .* one of 'float32', 'bfloat16'"),
         ({"method": Options(kind="strange")}, r"`method\.kind` is 'strange'; .* 'plain', 'odd'"),
         ({"data": DataOptions(split="new")}, r"`data\.split` is 'new'; .* 'plain', 'detailed'"),
+        ({"data": DataOptions(condition_channels=0)}, r"`data\.condition_channels` is 0"),
         ({"batch_size": 0}, "`batch_size` is 0; required is at least 1"),
         ({"keep": 0}, "`keep` is 0"),
         ({"schedule": Schedule(total=0)}, r"`schedule\.total` is 0"),
@@ -129,3 +130,13 @@ def test_best_of_nothing_evaluated_is_refused(lacking):
     check_recipe(whole)
     with pytest.raises(OptionError, match="`best` is 'evaluation/loss', but nothing is evaluated"):
         check_recipe(replace(whole, **lacking))
+
+
+@pytest.mark.parametrize(
+    "unseen", [DataOptions(), DataOptions(condition="maps", condition_channels=18)]
+)
+def test_conditions_to_measure_on_are_those_to_train_on(unseen):
+    data = DataOptions(condition="maps", condition_channels=19)
+    check_recipe(recipe(data=data, evaluation_data=data))
+    with pytest.raises(OptionError, match=r"`evaluation_data` has conditions of .* `data` of 19"):
+        check_recipe(recipe(data=data, evaluation_data=unseen))

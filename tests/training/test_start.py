@@ -102,6 +102,23 @@ def test_missing_data_is_refused():
         open_data(DataOptions(source="/nowhere"))
 
 
+def test_pairs_are_brought_to_one_size_and_kind(tmp_path, pictures):
+    maps = write_folder(tmp_path / "maps", flat_files(20, side=32))
+    options = DataOptions(
+        source=str(pictures), resolution=16, condition=str(maps), condition_channels=20
+    )
+    record = open_data(options)[7]
+    assert (record["condition"].shape, record["condition"].max()) == ((16, 16, 1), 7)
+
+
+def test_method_is_told_of_conditions():
+    method = Asking()
+    data = DataOptions(condition="maps", condition_channels=19)
+    build_method(toy_recipe(method=method, data=data), Bundle({}), labels=0)
+    (setting,) = method.told
+    assert setting.condition_channels == 19
+
+
 def test_procedural_faces_are_drawn_as_the_recipe_says(monkeypatch):
     asked = []
     monkeypatch.setattr(
