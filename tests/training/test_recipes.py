@@ -7,13 +7,14 @@ import runpy
 import jax
 import pytest
 
-from benchmarks.pods.weights import CONFIGS, abstract_method, load_recipe
+from benchmarks.pods.weights import CONFIGS, abstract_method, abstract_weights, load_recipe
+from sfe_jax.core.errors import OptionError
 from sfe_jax.data.faces import ATTRIBUTES
 from sfe_jax.parallel.mesh import make_mesh
 from sfe_jax.pipelines.bundle import Bundle, load_bundle
 from sfe_jax.training.loop import EXAMPLES, fit
 from sfe_jax.training.method import abstract_state
-from sfe_jax.training.recipe import describe, steps
+from sfe_jax.training.recipe import check_recipe, describe, steps
 from sfe_jax.training.start import build_method
 from tests import compiling
 from tests.configs.shrinking import BATCH, STEPS, Noise, shrink, small_weights
@@ -62,6 +63,10 @@ def recipe_of(name):
     return load_recipe(CONFIGS / f"{name}.py")
 
 
+def recipe_of_task(task):
+    return load_recipe(f"{CONFIGS / 'ffhq1024_psp.py'}:{task}")
+
+
 def count(variables):
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(variables["params"]))
 
@@ -90,6 +95,42 @@ def test_configuration_r_has_the_published_size_without_files():
     state = abstract_state(build_method(recipe, Bundle({}), labels=0))
     assert count(state.networks["generator"]) == 15_093_151
     assert (recipe.name, recipe.method.blur_sigma) == ("ffhq1024_stylegan3_r", 10.0)
+
+
+PSP_TASKS = {  # What becomes of the recipe: codes' weight, terms, channels read.
+    "frontalize": (0.005, (0.001, 0.08, 1.0, 0.01, 0.8), 3),
+    "toonify": (0.025, (1.0, 0.8, 1.0, 0.0, 0.0), 3),
+    "super_resolution": (0.005, (1.0, 0.8, 0.1, 0.0, 0.0), 3),
+    "sketch": (0.005, (1.0, 0.8, 0.0, 0.0, 0.0), 1),
+    "segmentation": (0.005, (1.0, 0.8, 0.0, 0.0, 0.0), 19),
+}
+
+
+@pytest.mark.parametrize("task", PSP_TASKS)
+def test_task_of_psp_has_the_published_weights(task):
+    recipe = recipe_of_task(task)
+    terms = recipe.method.criteria
+    weights = (terms.l2, terms.perceptual, terms.identity, terms.l2_crop, terms.perceptual_crop)
+    w_norm, expected, _ = PSP_TASKS[task]
+    assert (recipe.name, recipe.method.w_norm, weights) == (
+        f"ffhq1024_psp_{task}",
+        w_norm,
+        expected,
+    )
+
+
+@pytest.mark.parametrize("task", PSP_TASKS)
+def test_task_of_psp_reads_its_channels_without_files(task):
+    recipe = recipe_of_task(task)
+    check_recipe(recipe)
+    # A generator of cartoons has the sizes of that of faces.
+    weights = abstract_weights(recipe_of("ffhq1024_psp"))
+    assert build_method(recipe, weights, labels=0).encoder.image_channels == PSP_TASKS[task][2]
+
+
+def test_task_that_psp_has_not_is_refused():
+    with pytest.raises(OptionError, match="task 'paint'; required is frontalize, toonify, "):
+        recipe_of_task("paint")
 
 
 @pytest.mark.parametrize("name", FULL_SIZE)
