@@ -87,7 +87,7 @@ def _converted(name: str) -> Bundle:
     match name:
         case "judges":
             return _judges()
-        case "ffhq1024":
+        case "ffhq1024" | "ffhq1024_toonify":
             return _games(1024)
         case "cars512":
             return _games(512)

@@ -26,7 +26,8 @@ class FolderSource(PictureFiles):
         names = [picture.relative_to(path).as_posix() for picture in find_images([path])]
         super().__init__(path, names, _labels(path / "dataset.json"))
 
-    def _read(self, index: int) -> bytes:
+    def read(self, index: int) -> bytes:
+        """Content of file `index`; see `PictureFiles.read`."""
         return read_picture(self.path / self.names[index])
 
 

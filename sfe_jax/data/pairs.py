@@ -4,7 +4,8 @@ import pathlib
 
 import numpy as np
 
-from sfe_jax.core.errors import OptionError
+from sfe_jax.core.errors import ImageError, OptionError
+from sfe_jax.core.images import decode_ids
 from sfe_jax.data.pictures import Form, to_form
 from sfe_jax.data.sources import PictureFiles, Record
 
@@ -41,23 +42,17 @@ def _check_partners(files: PictureFiles, missing: list[str], other: PictureFiles
         )
 
 
-def _label_map(image: np.ndarray, ids: int, name: str) -> np.ndarray:
-    """Labels [H, W, 1] of a picture whose levels they are.
+def _label_map(files: PictureFiles, index: int, ids: int) -> np.ndarray:
+    """Labels [H, W, 1] of file `index`.
 
     Raises:
-        OptionError: If it has colours, or a label that is not below `ids`.
+        OptionError: If it is no map of labels below `ids`: rather than to be left out, as a broken
+            picture is, since others are then likely to be none.
     """
-    labels = image[..., :1]
-    if (image != labels).any():
-        raise OptionError(
-            f"{name}: has colours; required is a grey picture whose levels are labels"
-        )
-    if labels.max() >= ids:
-        raise OptionError(
-            f"{name}: holds the label {labels.max()}; required are labels below {ids}: mend it, or "
-            "set `condition_channels` to their number"
-        )
-    return labels
+    try:
+        return decode_ids(files.read(index), files.name(index), count=ids)[..., None]
+    except ImageError as error:
+        raise OptionError(f"{error}; or set `condition_channels`, now {ids}") from error
 
 
 class PairedSource:
@@ -110,9 +105,10 @@ class PairedSource:
         return self._pictures.name(index)
 
     def __getitem__(self, index: int) -> Record:
-        partner = self._partner[index]
-        name = self._conditions.name(partner)
-        condition = self._conditions[partner]["image"]
+        conditions, partner = self._conditions, self._partner[index]
         if self._ids:
-            condition = _label_map(condition, self._ids, name)
-        return {**self._pictures[index], "condition": to_form(condition, self._form, name)}
+            condition = _label_map(conditions, partner, self._ids)
+        else:
+            condition = conditions[partner]["image"]
+        formed = to_form(condition, self._form, conditions.name(partner))
+        return {**self._pictures[index], "condition": formed}

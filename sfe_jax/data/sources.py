@@ -77,11 +77,15 @@ class PictureFiles(abc.ABC):
         return f"{self.path}/{self.names[index]}"
 
     @abc.abstractmethod
-    def _read(self, index: int) -> bytes:
-        """Content of file `index`; ImageError if it cannot be had or is too large."""
+    def read(self, index: int) -> bytes:
+        """Content of file `index`.
+
+        Raises:
+            ImageError: If it cannot be had, or is too large.
+        """
 
     def __getitem__(self, index: int) -> Record:
-        record: Record = {"image": decode_picture(self._read(index), self.name(index))}
+        record: Record = {"image": decode_picture(self.read(index), self.name(index))}
         if self.labels is not None:
             record["label"] = self.labels[index]
         return record

@@ -105,7 +105,8 @@ class ZipSource(PictureFiles):
     def __reduce__(self) -> tuple[type["ZipSource"], tuple[pathlib.Path]]:
         return ZipSource, (self.path,)
 
-    def _read(self, index: int) -> bytes:
+    def read(self, index: int) -> bytes:
+        """Content of file `index`; see `PictureFiles.read`."""
         # `zipfile` counts its readers without a lock, and would close the file under them.
         with self._lock, _zip_errors(self.name(index), ImageError):
             return _content(self._archive, self.names[index], limit=MAX_FILE_BYTES)

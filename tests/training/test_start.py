@@ -19,7 +19,7 @@ from sfe_jax.training.start import (
     train,
 )
 from tests.compiling import quick
-from tests.data.pictures import flat_files, levels_of, write_folder
+from tests.data.pictures import flat, flat_files, levels_of, png, write_folder
 from tests.training.toys import BATCH, ToyOptions, saved_steps, toy_recipe, values
 
 LABELS = [[f"{index:03d}.png", index % 3] for index in range(20)]
@@ -103,7 +103,9 @@ def test_missing_data_is_refused():
 
 
 def test_pairs_are_brought_to_one_size_and_kind(tmp_path, pictures):
-    maps = write_folder(tmp_path / "maps", flat_files(20, side=32))
+    maps = write_folder(
+        tmp_path / "maps", {f"{i:03d}.png": png(flat(i, 32)[..., 0]) for i in range(20)}
+    )
     options = DataOptions(
         source=str(pictures), resolution=16, condition=str(maps), condition_channels=20
     )
