@@ -34,25 +34,27 @@ def _count_of_faces(source: str) -> int:
     return int(text)
 
 
-def _drawn(count: int, form: "Form") -> Pairs:
+def _drawn(count: int, form: "Form", *, seed: int) -> Pairs:
     """Draws faces, whose attributes become labels."""
     from sfe_jax.core.cache import keep_compiled
     from sfe_jax.data.faces_builder import FacesOptions, draw_records
     from sfe_jax.data.pictures import to_form
 
     keep_compiled()
-    options = FacesOptions(resolution=form.resolution or 64, count=count)
+    options = FacesOptions(resolution=form.resolution or 64, count=count, seed=seed)
     for index, record in enumerate(draw_records(options)):
         name = f"face {index}"
         image = to_form(record["image"], form, name)
         yield name, {"image": image, "label": record["attributes"]}
 
 
-def _opened(source: str, form: "Form", *, strict: bool, faults: "Faults") -> tuple[int, Pairs]:
+def _opened(
+    source: str, form: "Form", *, seed: int, strict: bool, faults: "Faults"
+) -> tuple[int, Pairs]:
     """Number of records of a source, and the records."""
     if source.startswith("faces:"):
         count = _count_of_faces(source)
-        return count, _drawn(count, form)
+        return count, _drawn(count, form, seed=seed)
 
     from sfe_jax.data.opening import open_source
     from sfe_jax.data.pipeline import one_by_one
@@ -66,6 +68,7 @@ def _write(
     destination: pathlib.Path,
     form: "Form",
     *,
+    seed: int,
     max_images: int | None,
     strict: bool,
 ) -> None:
@@ -76,7 +79,7 @@ def _write(
     from sfe_jax.data.pipeline import Faults
 
     faults = Faults()
-    count, records = _opened(source, form, strict=strict, faults=faults)
+    count, records = _opened(source, form, seed=seed, strict=strict, faults=faults)
     total = count if max_images is None else min(count, max_images)
     bar = progress(itertools.islice(records, total), "writing", total=total)
     # Closed, so that the bar is gone before an error is told.
@@ -120,6 +123,7 @@ def dataset(
         Literal["box", "bilinear", "lanczos"], tyro.conf.arg(name="filter")
     ] = "lanczos",
     channels: Literal[1, 3] = 3,
+    seed: int = 0,
     max_images: int | None = None,
     strict: bool = False,
     check: pathlib.Path | None = None,
@@ -137,6 +141,7 @@ def dataset(
         transform: What makes pictures square; none stretches, wide is 4:3 between black bars.
         resize_filter: How pictures are resized; published StyleGAN2-ADA scores are for box.
         channels: Colours (3) or grey (1).
+        seed: Of faces:COUNT; another one draws other people, such as for a test set.
         max_images: How many pictures to take, from the first on.
         strict: Stop at a picture that cannot be used, instead of leaving it out.
         check: Verify this archive instead of writing one.
@@ -156,4 +161,4 @@ def dataset(
     from sfe_jax.data.pictures import Form
 
     form = Form(resolution, channels, transform, resize_filter)
-    _write(source, destination, form, max_images=max_images, strict=strict)
+    _write(source, destination, form, seed=seed, max_images=max_images, strict=strict)

@@ -130,6 +130,15 @@ def test_faces_are_drawn_with_their_attributes_as_labels(tmp_path, monkeypatch):
     assert source[2]["label"].tolist() == [0.25] * 12
 
 
+def test_seed_draws_other_faces(tmp_path, monkeypatch):
+    def draw(options):
+        yield {"image": flat(options.seed, options.resolution), "attributes": np.zeros(12)}
+
+    monkeypatch.setattr("sfe_jax.data.faces_builder.draw_records", draw)
+    source = written(tmp_path, "faces:1", "--resolution", 32, "--seed", 7)
+    assert source[0]["image"].max() == 7
+
+
 def test_equal_pictures_give_equal_archives(folder, tmp_path):
     for name in ("a.zip", "b.zip"):
         assert sfe("dataset", folder, tmp_path / name, "--transform", "center-crop") == 0
