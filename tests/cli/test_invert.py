@@ -8,8 +8,10 @@ from sfe_jax.alignment.pasting import paste_face
 from tests.cli.photographs import POINTS, photograph, points_file
 from tests.cli.running import picture, pixels, refused, sfe
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
 
-@pytest.fixture(scope="session")
+
+@pytest.fixture(scope="module")
 def inverted(psp_weights, tmp_path_factory):
     """Three pictures in batches of two."""
     folder, out = tmp_path_factory.mktemp("faces"), tmp_path_factory.mktemp("inverted")

@@ -11,6 +11,8 @@ from sfe_jax.edits.direction import Direction, Linear
 from sfe_jax.pipelines.bundle import load_bundle, save_bundle
 from tests.cli.running import pixels, refused, sfe
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 
 def direction(name, low, high):
     return Direction(name, "regression", Linear(f"fitted/{name}", 1.0), low, high, "", "test")
@@ -24,7 +26,7 @@ def test_strengths_are_within_the_measured_range(low, high, strengths):
     assert choose_strengths(direction("smile", low, high)) == strengths
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def faces_weights(sfe_weights, tmp_path_factory):
     """A bundle that has every network, and directions of two of the edits."""
     path = tmp_path_factory.mktemp("faces") / "faces.safetensors"
@@ -36,7 +38,7 @@ def faces_weights(sfe_weights, tmp_path_factory):
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def run(faces_weights, tmp_path_factory):
     """The folder that the command fills, and what it says."""
     out, said = tmp_path_factory.mktemp("trial"), io.StringIO()
@@ -45,7 +47,7 @@ def run(faces_weights, tmp_path_factory):
     return out, said.getvalue()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shown(run):
     """The folder that the command fills."""
     return run[0]

@@ -12,6 +12,8 @@ from sfe_jax.data import face_stream
 from sfe_jax.data.face_stream import FaceStream
 from sfe_jax.data.faces import ATTRIBUTES
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 
 @pytest.fixture(scope="module")
 def stream():

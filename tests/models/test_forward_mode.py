@@ -10,6 +10,8 @@ import pytest
 from sfe_jax.models import stylegan1, stylegan2
 from tests.models.networks import NUM_WS, W, discriminator, draw, generator
 
+pytestmark = pytest.mark.usefixtures("quick_programs")
+
 
 def assert_modes_agree(function, x):
     """Checks g . (J v) = (g J) . v, for a direction v and slopes g."""
