@@ -32,8 +32,8 @@ levels; they are resized by "nearest", where the original's filter makes labels 
 
 The paper learns at 1e-3 in places, the code at 1e-4, as here. The published command for inversion
 has no penalty on codes far from the average (`w_norm`), though the text names 0.005: 0 as in the
-command. Of the unseen pictures for frontal views every second one is mirrored, where the original
-mirrors by chance.
+command. Of the unseen pictures for frontal views about every second one is mirrored, by its
+content, where the original mirrors by chance.
 
 Everything is float32, as published: encoders in bfloat16 have not been compared.
 

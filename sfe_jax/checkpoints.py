@@ -131,7 +131,7 @@ def _errors_said_once() -> Iterator[None]:
     logger, show = logging.get_absl_logger(), sys.unraisablehook
 
     def is_news(record: Any) -> bool:
-        return REPEATED.search(record.getMessage()) is None
+        return REPEATED.search(f"{record.msg} {record.args}") is None
 
     def show_news(unraisable: Any) -> None:
         if str(unraisable.exc_value) != "Event loop is closed":
@@ -142,7 +142,8 @@ def _errors_said_once() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.unraisablehook = show
+        if sys.unraisablehook is show_news:
+            sys.unraisablehook = show
         logger.removeFilter(is_news)
 
 

@@ -13,6 +13,7 @@ from sfe_jax.core.errors import ImageError, OptionError, SfeError
 if TYPE_CHECKING:
     import numpy as np
 
+    from sfe_jax.pipelines.bundle import Bundle
     from sfe_jax.pipelines.editor import Editor
     from sfe_jax.pipelines.translation import Translator
 
@@ -95,23 +96,31 @@ def check_reading(*, align: bool, crop: bool, points: pathlib.Path | None) -> No
 
 
 def choose_opener(
-    editor: "Editor",
+    bundle: "Bundle",
     paths: list[pathlib.Path],
     *,
+    plain: Opener,
+    size: int,
     align: bool,
-    crop: bool,
     points: pathlib.Path | None,
 ) -> Opener:
-    """What reads the pictures for an editor.
+    """What reads the pictures.
+
+    Args:
+        bundle: Finds the faces.
+        paths: Of all pictures.
+        plain: Reads what is aligned already.
+        size: Pixels a side of the faces that are cut out.
+        align: Whether they are to be cut out of photographs.
+        points: As for `open_finder`.
 
     Raises:
         OptionError: If there are points and several photographs.
         SfeError: If the points, or the networks that find faces, cannot be used.
     """
     if not align:
-        return open_aligned(editor.resolution, crop=crop)
-    find = open_finder(lambda: editor.bundle, paths, points=points)
-    return open_photographs(find, editor.resolution)
+        return plain
+    return open_photographs(open_finder(lambda: bundle, paths, points=points), size)
 
 
 def usable_pictures(paths: list[pathlib.Path], opener: Opener) -> list[pathlib.Path]:

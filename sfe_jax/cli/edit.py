@@ -5,12 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import tyro
 
-from sfe_jax.cli.batches import Portrait, check_reading, choose_opener, process_pictures
+from sfe_jax.cli.batches import (
+    Portrait,
+    check_reading,
+    choose_opener,
+    open_aligned,
+    process_pictures,
+)
 from sfe_jax.cli.drawing import Side, check_side
 from sfe_jax.cli.edit_animation import (
     AnimationForm,
     Format,
-    check_strengths,
+    read_animations,
     write_edit_animation,
 )
 from sfe_jax.cli.options import (
@@ -35,15 +41,6 @@ if TYPE_CHECKING:
     Request = tuple[str, Operands, tuple[float, ...]]  # Name, arrays and strengths of an edit.
 
 
-class Wanted(NamedTuple):
-    """What is made of every picture."""
-
-    edits: "list[Request]"
-    animations: "list[Request]"
-    form: AnimationForm
-    background: "np.ndarray | None"  # float32 [N, R, R], 1 where nothing is to change.
-
-
 Edits = Annotated[
     tyro.conf.UseAppendAction[tuple[str, ...]],
     tyro.conf.arg(aliases=["-e"], metavar="NAME=STRENGTH[,...]"),
@@ -56,6 +53,15 @@ Animations = Annotated[
 
 OWN_NAMES = ("aligned", "inversion")
 """Pictures of a folder beside the strips, each of which has the name of its edit."""
+
+
+class Wanted(NamedTuple):
+    """What is made of every picture."""
+
+    edits: "list[Request]"
+    animations: "list[Request]"
+    form: AnimationForm
+    background: "np.ndarray | None"  # float32 [N, R, R], 1 where nothing is to change.
 
 
 def _merge_requests(texts: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
@@ -202,10 +208,11 @@ def edit(
 ) -> None:
     """Inverts photographs and edits them; with --align as they come from a camera.
 
-    Writes, per photograph, DIR/NAME/inversion.png, one picture per edit and strength, and a strip
-    of them; and DIR/edits.json with the inversion's L2 and identity similarity. With --align also
-    the face that was cut out, aligned.png, and per edit the photograph with it, "NAME pasted.png";
-    a photograph without a face is named and skipped, exit status 1 if none had one.
+    Writes, per photograph, DIR/NAME/inversion.png, one picture per edit and strength, a strip of
+    them, and the animations; and DIR/edits.json with the inversion's L2 and identity similarity.
+    With --align also the face that was cut out, aligned.png, and per edit the photograph with it,
+    "NAME pasted.png"; a photograph without a face is named and skipped, exit status 1 if none had
+    one.
 
     Example: sfe edit face.jpg --weights sfe_ffhq.safetensors --edit smile=3 --edit age=-5,0,5
 
@@ -217,7 +224,8 @@ def edit(
         edit: Name and strengths, such as smile=3, age=-5,0,5 or age=-5:5:5; repeat for more edits.
             `sfe directions` lists the names and their ranges.
         animate: Name and strengths of an edit that is shown moving, such as age=-5:5:60: through
-            the strengths and back, as DIR/NAME/age.webp; repeat for more.
+            the strengths and back, as DIR/NAME/age.webp, with --align the face alone; repeat for
+            other edits.
         out: Folder for the results; it is made.
         directions: Folder of published direction files (age.pt, ffhq_pca.pt, ...), a file of
             `sfe fit-directions`, or one vector or mapper of your own, if the bundle holds none.
@@ -233,7 +241,7 @@ def edit(
             face, or dlib's 68 points. MTCNN is not needed then.
         mask: Picture of the aligned face's size, white where its background is to stay, black where
             the edit acts; of the only photograph, with the method sfe.
-        animation: Their format; mp4 needs the package imageio-ffmpeg.
+        animation: Format of animations; mp4 needs the package imageio-ffmpeg.
         fps: Frames a second of animations.
         side: Pixels a side of animations, about.
     """
@@ -246,13 +254,10 @@ def edit(
     from sfe_jax.core.animations import check_animation
     from sfe_jax.edits.catalogue import find
     from sfe_jax.edits.direction import strength_warning
-    from sfe_jax.edits.parsing import parse_edit
 
-    parsed, moving = _merge_requests(edit), dict(map(parse_edit, animate))
-    for name, strengths in moving.items():
-        check_strengths(name, strengths)
+    parsed, moving = _merge_requests(edit), read_animations(animate)
     if moving:
-        check_animation(f"{out}/animation.{animation}", fps=fps)
+        check_animation(f"{out}/animation.{animation}", fps=fps, side=side)
 
     paths = list_pictures(images)
     editor = open_editor(
@@ -269,14 +274,22 @@ def edit(
         for asked in (parsed, moving)
     )
     wanted = Wanted(requests, animations, AnimationForm(animation, fps, side), background)
-    for name, strengths in (*parsed.items(), *moving.items()):
+    ends = {name: (min(strengths), max(strengths)) for name, strengths in moving.items()}
+    for name, strengths in (*parsed.items(), *ends.items()):
         direction = find(name, editor.directions)
         for warning in filter(None, (strength_warning(direction, s) for s in strengths)):
             say(f"warning: {warning}")
     process_pictures(
         paths,
         editor,
-        choose_opener(editor, paths, align=align, crop=crop, points=points),
+        choose_opener(
+            editor.bundle,
+            paths,
+            plain=open_aligned(editor.resolution, crop=crop),
+            size=editor.resolution,
+            align=align,
+            points=points,
+        ),
         lambda portraits, folders: _edit_pictures(editor, portraits, folders, wanted),
         what="editing",
         report=out / "edits.json",

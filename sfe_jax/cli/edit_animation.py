@@ -30,17 +30,26 @@ class AnimationForm(NamedTuple):
     side: int  # Pixels a side.
 
 
-def check_strengths(name: str, strengths: Sequence[float]) -> None:
-    """Raises unless an animation of an edit moves.
+def read_animations(texts: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
+    """Name -> strengths of the edits that are to move.
 
     Raises:
-        OptionError: If there is but one strength.
+        EditError: If one cannot be read.
+        OptionError: If one does not move, or is given twice.
     """
-    if len(strengths) < 2:
-        raise OptionError(
-            f"--animate {name} has one strength: nothing moves; give two or more, such as "
-            f"{name}=0:{strengths[0]:g}:40"
-        )
+    from sfe_jax.edits.parsing import parse_edit
+
+    found: dict[str, tuple[float, ...]] = {}
+    for name, strengths in map(parse_edit, texts):
+        if len(set(strengths)) < 2:
+            raise OptionError(
+                f"--animate {name} has one strength: nothing moves; give two or more, such as "
+                f"{name}=0:{strengths[0]:g}:40"
+            )
+        if name in found:
+            raise OptionError(f"--animate {name} is given twice; give all its strengths at once")
+        found[name] = strengths
+    return found
 
 
 def there_and_back(count: int, rest: int) -> list[int]:

@@ -3,7 +3,13 @@
 import pathlib
 from typing import TYPE_CHECKING
 
-from sfe_jax.cli.batches import Portrait, check_reading, choose_opener, process_pictures
+from sfe_jax.cli.batches import (
+    Portrait,
+    check_reading,
+    choose_opener,
+    open_aligned,
+    process_pictures,
+)
 from sfe_jax.cli.options import (
     Images,
     MethodName,
@@ -84,7 +90,14 @@ def invert(
     process_pictures(
         paths,
         editor,
-        choose_opener(editor, paths, align=align, crop=crop, points=points),
+        choose_opener(
+            editor.bundle,
+            paths,
+            plain=open_aligned(editor.resolution, crop=crop),
+            size=editor.resolution,
+            align=align,
+            points=points,
+        ),
         lambda portraits, folders: _invert_pictures(editor, portraits, folders),
         what="inverting",
         report=out / "inversions.json",

@@ -44,12 +44,12 @@ def _held(catalogue: "Iterable[Direction]", arrays: "dict[str, np.ndarray]") -> 
 def read_directions(
     path: pathlib.Path, domain: Domain
 ) -> "tuple[tuple[Direction, ...], dict[str, np.ndarray]]":
-    """Directions and arrays of a folder of published files, a bundle, or a file of one vector.
+    """Directions and arrays of published files, a bundle, or a vector or mapper of the user's own.
 
     Raises:
         SfeError: If they cannot be used.
     """
-    from sfe_jax.edits.files import load_directions, own_direction
+    from sfe_jax.edits.files import FILES, load_directions, own_direction, read_direction_file
     from sfe_jax.pipelines.bundle import is_bundle, load_bundle
 
     if not path.is_file():
@@ -60,6 +60,10 @@ def read_directions(
         if not (bundle.records or bundle.directions):
             raise OptionError(f"--directions {path} is a bundle without directions; fit some")
         return bundle.records, bundle.directions
+    if path.name in FILES.values():
+        array = next(array for array, name in FILES.items() if name == path.name)
+        arrays = read_direction_file(array, path)
+        return tuple(_held(catalogue(domain), arrays)), arrays
     own, arrays = own_direction(path)
     return (own,), arrays
 

@@ -7,17 +7,20 @@ from sfe_jax.cli.batches import (
     Opener,
     Portrait,
     check_reading,
-    open_photographs,
+    choose_opener,
     process_pictures,
 )
 from sfe_jax.cli.options import Images, Out, Precision, Weights, list_pictures
-from sfe_jax.cli.photographs import open_finder
 from sfe_jax.core.errors import OptionError
 
 if TYPE_CHECKING:
     import numpy as np
 
     from sfe_jax.pipelines.translation import Translator
+
+
+MOST = 100
+"""Variations of an input: all are held in memory, and stand side by side in a strip."""
 
 
 class _Variety(NamedTuple):
@@ -51,30 +54,30 @@ def _open_translator(weights: pathlib.Path, *, precision: Precision, batch: int)
     return translator
 
 
-def _choose_opener(
-    translator: "Translator",
-    paths: list[pathlib.Path],
-    *,
-    align: bool,
-    crop: bool,
-    points: pathlib.Path | None,
-) -> Opener:
-    """What reads the inputs.
-
-    Raises:
-        OptionError: If faces are to be found in what is no photograph.
-        SfeError: If the points, or the networks that find faces, cannot be used.
-    """
-    if align and translator.channels != 3:
-        raise OptionError(f"--align is for photographs; this encoder reads {translator.kind}")
-    if align:
-        find = open_finder(lambda: translator.bundle, paths, points=points)
-        return open_photographs(find, translator.input_size)
+def _open_plain(translator: "Translator", *, crop: bool) -> Opener:
+    """Reads what the encoder reads, from files."""
 
     def open_input(path: pathlib.Path) -> Portrait:
         return Portrait(translator.read(path, crop=crop))
 
     return Opener(open_input, open_input)
+
+
+def _check_factor(translator: "Translator", factor: int | None) -> None:
+    """Raises unless the encoder's pictures can be degraded by a factor; None is for not at all.
+
+    Raises:
+        OptionError: If they cannot.
+    """
+    if factor is None:
+        return
+    if translator.channels != 3:
+        raise OptionError(f"--factor is for photographs; this encoder reads {translator.kind}")
+    size = translator.input_size
+    if factor < 1 or size % factor or size < 2 * factor:
+        raise OptionError(
+            f"--factor is {factor}; required is a divisor of {size}, at most {size // 2}"
+        )
 
 
 def _choose_variety(
@@ -237,21 +240,29 @@ def translate(
             face, or dlib's 68 points. MTCNN is not needed then.
     """
     check_reading(align=align, crop=crop, points=points)
-    if variations < 0:
-        raise OptionError(f"--variations is {variations}; required is a number, 0 for none")
+    if not 0 <= variations <= MOST:
+        raise OptionError(f"--variations is {variations}; required is 0, for none, to {MOST}")
     if rows is not None and not variations:
         raise OptionError("--rows are those of variations; give --variations too")
     paths = list_pictures(images)
     translator = _open_translator(weights, precision=precision, batch=batch)
-    if factor is not None and translator.channels != 3:
-        raise OptionError(f"--factor is for photographs; this encoder reads {translator.kind}")
+    if align and translator.channels != 3:
+        raise OptionError(f"--align is for photographs; this encoder reads {translator.kind}")
+    _check_factor(translator, factor)
     variety = None
     if variations:
         variety = _choose_variety(translator, variations=variations, rows=rows, seed=seed)
     process_pictures(
         paths,
         translator,
-        _choose_opener(translator, paths, align=align, crop=crop, points=points),
+        choose_opener(
+            translator.bundle,
+            paths,
+            plain=_open_plain(translator, crop=crop),
+            size=translator.input_size,
+            align=align,
+            points=points,
+        ),
         _Job(translator, factor, variety),
         what="translating",
         report=out / "translations.json",

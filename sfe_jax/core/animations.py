@@ -4,6 +4,7 @@ Nothing here needs JAX.
 """
 
 import importlib
+import itertools
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
@@ -53,15 +54,17 @@ def _ffmpeg(path: pathlib.Path) -> Any:
         ) from error
 
 
-def check_animation(path: str | os.PathLike[str], *, fps: float) -> None:
-    """Raises what `write_animation` would raise of its name and speed, before any work is done.
+def check_animation(path: str | os.PathLike[str], *, fps: float, side: int = 1) -> None:
+    """Raises what `write_animation` would raise of its form, before any work is done.
 
     Args:
         path: Name that the animation is to have.
         fps: Frames a second.
+        side: Pixels of the longer side of its frames, if they are known.
 
     Raises:
-        OptionError: If the suffix is unknown, its writer is not installed, or it cannot be as fast.
+        OptionError: If the suffix is unknown, its writer is not installed, or it cannot be as fast
+            or as large.
     """
     path = pathlib.Path(path)
     suffix = path.suffix.lower()
@@ -72,6 +75,8 @@ def check_animation(path: str | os.PathLike[str], *, fps: float) -> None:
     if not 0 < fps <= fastest:
         required = f"required are more than 0 and, in {suffix}, at most {fastest}"
         raise OptionError(f"{path}: is to have {fps:g} frames a second; {required}")
+    if side > (most := LIMITS[suffix].side):
+        raise OptionError(f"{path}: is to have {side} pixels a side; {suffix} holds at most {most}")
     if suffix == ".mp4":
         _ffmpeg(path)
 
@@ -110,9 +115,17 @@ def _write_gif(path: pathlib.Path, frames: list[np.ndarray], *, fps: float) -> N
 
 
 def _write_webp(path: pathlib.Path, frames: list[np.ndarray], *, fps: float) -> None:
-    """Writes a WebP that repeats for ever."""
+    """Writes a WebP that repeats for ever, without loss where small movements would be lost.
+
+    Its encoder leaves a frame out that differs from the one before by less than the loss it allows.
+    """
     pictures = list(map(Image.fromarray, frames))
     _save_repeating(path, pictures, fps=fps, unit=1, quality=WEBP_QUALITY)
+    moving = sum(not np.array_equal(*pair) for pair in itertools.pairwise(frames))
+    with Image.open(path, formats=("WEBP",)) as written:
+        kept = getattr(written, "n_frames", 1)
+    if kept < 1 + moving:
+        _save_repeating(path, pictures, fps=fps, unit=1, lossless=True)
 
 
 def _even(frame: np.ndarray) -> np.ndarray:

@@ -17,6 +17,10 @@ class ImageError(SfeError):
     """A picture cannot be read, or is not what the network was trained on."""
 
 
+class LabelsError(ImageError):
+    """A picture is no map of labels, or of others than the network was trained on."""
+
+
 class FileFormatError(SfeError):
     """A file from outside is broken, unsafe, or not of a format we read."""
 

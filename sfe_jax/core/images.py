@@ -18,7 +18,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
 from sfe_jax.core.checks import check_shape
-from sfe_jax.core.errors import ImageError
+from sfe_jax.core.errors import ImageError, LabelsError
 from sfe_jax.core.files import written_whole
 
 MAX_PIXELS = 100_000_000
@@ -301,12 +301,12 @@ def check_ids(name: object, ids: np.ndarray, count: int) -> None:
         count: Number of labels.
 
     Raises:
-        ImageError: With the levels that are none.
+        LabelsError: With the levels that are none.
     """
     odd = np.unique(ids[ids >= count])
     if len(odd):
         listed = ", ".join(map(str, odd[:4])) + (", ..." if len(odd) > 4 else "")
-        raise ImageError(
+        raise LabelsError(
             f"{name}: has the levels {listed}; required are ids 0 to {count - 1}, not scaled to be "
             "seen: write each label's number as the level"
         )
@@ -325,11 +325,12 @@ def decode_ids(data: bytes, name: object, *, count: int) -> np.ndarray:
         uint8 [H, W], below `count`.
 
     Raises:
-        ImageError: As `decode_image`; also if it is of another format, or has other levels.
+        ImageError: As `decode_image`.
+        LabelsError: If it is of another format, or has other levels.
     """
     with _opened(data, name) as opened:
         if not (data.startswith(_PNG) and data[_DEPTH_AND_TYPE] == _GREY_OF_8_BITS):
-            raise ImageError(
+            raise LabelsError(
                 f"{name}: is {opened.format} of mode {opened.mode}; a map of labels is required, "
                 f"8-bit grey PNG with ids 0 to {count - 1}: write numbers in place of colours"
             )
@@ -401,9 +402,8 @@ def square(image: np.ndarray, name: object, *, crop: bool = False) -> np.ndarray
         return image[top : top + side, left : left + side]
     if abs(height - width) > 0.02 * max(height, width):
         raise ImageError(
-            f"{name}: is {width} x {height}; an aligned square picture is required: cut the face "
-            "out by `sfe align`, or by --align of `sfe edit`, `sfe invert` and `sfe translate`, or "
-            "take the centre square with `crop`"
+            f"{name}: is {width} x {height}; a square picture is required: take the centre square "
+            "with `crop`, or cut the face out of a photograph by `sfe align`, or by --align"
         )
     return image
 

@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from sfe_jax.core.errors import ImageError, OptionError
+from sfe_jax.core.errors import LabelsError, OptionError
 from sfe_jax.core.images import decode_ids
 from sfe_jax.data.pictures import Form, to_form
 from sfe_jax.data.sources import PictureFiles, Record
@@ -46,12 +46,12 @@ def _label_map(files: PictureFiles, index: int, ids: int) -> np.ndarray:
     """Labels [H, W, 1] of file `index`.
 
     Raises:
-        OptionError: If it is no map of labels below `ids`: rather than to be left out, as a broken
-            picture is, since others are then likely to be none.
+        ImageError: If it is broken.
+        OptionError: If it is no map of labels below `ids`: others are then likely to be none.
     """
     try:
         return decode_ids(files.read(index), files.name(index), count=ids)[..., None]
-    except ImageError as error:
+    except LabelsError as error:
         raise OptionError(f"{error}; or set `condition_channels`, now {ids}") from error
 
 
@@ -75,7 +75,8 @@ class PairedSource:
         Args:
             pictures: A folder or an archive.
             conditions: Another, with as many.
-            channels: 3 for pictures, 1 for sketches, n for maps of the labels 0 to n - 1.
+            channels: 3 for pictures, 1 for sketches, n for maps of the labels 0 to n - 1; 4 if
+                these are three.
             form: Of the pictures; `conditions` become alike, but for their channels, and the labels
                 are resized by "nearest".
 

@@ -263,7 +263,7 @@ def batches(
     """
     _check("batch_size", batch_size, 1)
     _check("seed", seed, 0, 1 << 32)
-    _check("neighbours", neighbours, 1, batch_size + 1)
+    _check("neighbours", neighbours, 1, min(batch_size, len(source)) + 1)
     if batch_size % neighbours:
         raise OptionError(
             f"`neighbours` is {neighbours}; required is a divisor of the batch of {batch_size}"

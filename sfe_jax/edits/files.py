@@ -177,6 +177,10 @@ def find_direction_files(folder: str | pathlib.Path) -> dict[str, pathlib.Path]:
     Raises:
         EditError: If there is no such folder, none of the files, or one of them twice.
     """
+    if not pathlib.Path(folder).is_dir():
+        raise EditError(
+            f"directions {folder}: does not exist; give a folder, or a file of one edit"
+        )
     located = {array: _locate(pathlib.Path(folder), name) for array, name in FILES.items()}
     found = {array: path for array, path in located.items() if path}
     if not found:
@@ -247,7 +251,7 @@ def own_mapper(
     parts = mapper_arrays(content, str(path))
     levels = tuple(level for level in MAPPER_LEVELS if f"{level}_weight" in parts)
     rule = Mapper(f"own/{name}", levels)
-    direction = Direction(name, "own file", rule, None, None, "", str(path))
+    direction = Direction(name, "own file", rule, None, None, "", pathlib.Path(path).name)
     return direction, {f"own/{name}/{part}": value for part, value in parts.items()}
 
 
@@ -269,5 +273,7 @@ def own_direction(path: str | pathlib.Path) -> tuple[Direction, dict[str, np.nda
         return own_mapper(content, path)
     name = pathlib.Path(path).stem
     array = f"own/{name}"
-    direction = Direction(name, "own file", Linear(array, 1.0), None, None, "", str(path))
+    direction = Direction(
+        name, "own file", Linear(array, 1.0), None, None, "", pathlib.Path(path).name
+    )
     return direction, {array: finite_array(content, str(path))}

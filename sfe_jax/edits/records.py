@@ -51,6 +51,11 @@ def _are_finite(*values: float | None) -> bool:
     )
 
 
+def _is_file_name(name: str) -> bool:
+    """Whether results can be named so: it leads to no other folder."""
+    return bool(name) and name not in (".", "..") and not {"/", "\\", "\0"} & set(name)
+
+
 def _is_channel(pair: object) -> bool:
     """Whether it is the name of a layer and the number of a channel."""
     match pair:
@@ -107,7 +112,7 @@ def build_direction(description: object, where: str) -> Direction:
             "high": None | float() | int() as high,
             "positive": str(positive),
             "source": str(source),
-        } if name and _are_finite(low, high) and (built := _build_rule(rule)):
+        } if _is_file_name(name) and _are_finite(low, high) and (built := _build_rule(rule)):
             return Direction(name, method, built, low, high, positive, source)
     raise FileFormatError(
         f"{where}: {str(description)[:80]!r} describes no direction; required are name, method, "

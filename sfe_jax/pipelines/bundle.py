@@ -128,7 +128,10 @@ class Bundle:
         if role not in self.networks:
             nothing = "directions alone" if self.directions else "nothing"
             held = ", ".join(sorted((*self.networks, *self.unread))) or nothing
-            raise WeightsError(f"{self.path}: no {role!r} in this bundle; it holds {held}")
+            raise WeightsError(
+                f"{self.path}: no {role!r} in this bundle; it holds {held}; `python -m "
+                "convert_weights` puts those of several files into one"
+            )
         return self.networks[role]
 
 

@@ -120,9 +120,11 @@ def usual_rows(channels: int, num_ws: int) -> str:
 
     Returns:
         "8-17" of 18 rows for sketches and maps of labels, "4-7=0.5" for pictures, which is what
-        the paper takes for super-resolution.
+        the paper takes for super-resolution; of small generators the finer half.
     """
-    return "4-7=0.5" if channels == 3 else f"8-{num_ws - 1}"
+    if channels == 3:
+        return "4-7=0.5" if num_ws > 7 else f"{num_ws // 2}-{num_ws - 1}=0.5"
+    return f"{min(8, num_ws // 2)}-{num_ws - 1}"
 
 
 class Translation(NamedTuple):

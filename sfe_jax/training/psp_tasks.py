@@ -35,6 +35,16 @@ class Task(Protocol):
         ...
 
 
+def _by_content(batch: Batch, count: int) -> Array:
+    """A number below `count` for each picture, by the sum of its levels: int32 [N].
+
+    So it is the same in whatever batch, and on whatever process, a picture lies.
+    """
+    levels = jnp.round((as_float(batch["image"]) + 1) * 127.5).astype(jnp.uint32)
+    numbers = jnp.sum(levels, axis=(1, 2, 3), dtype=jnp.uint32) % jnp.uint32(count)
+    return numbers.astype(jnp.int32)
+
+
 def shown(source: Array, like: Array) -> Array:
     """What an encoder reads, as pictures to look at.
 
@@ -74,8 +84,8 @@ class Invert:
 class Frontalize:
     """The picture, or its mirror image: the pose that suits both is frontal.
 
-    Of unseen pictures every second one is mirrored, where the original tosses coins in tests too:
-    read as they are, they would ask for no frontal view, but for their own.
+    Of unseen pictures about every second one is mirrored, by its content, where the original tosses
+    coins in tests too: read as they are, they would ask for no frontal view, but for their own.
     """
 
     def _mirrored(self, batch: Batch, chosen: Array) -> Array:
@@ -88,16 +98,16 @@ class Frontalize:
         return self._mirrored(batch, jax.random.bernoulli(key, shape=(len(batch["image"]),)))
 
     def unseen(self, batch: Batch) -> Array:
-        """The pictures, every second one mirrored."""
-        return self._mirrored(batch, jnp.arange(len(batch["image"])) % 2 == 1)
+        """The pictures, about every second one mirrored."""
+        return self._mirrored(batch, _by_content(batch, 2) == 1)
 
 
 @dataclass(frozen=True)
 class SuperResolve:
     """The picture as one of fewer pixels shows it.
 
-    Unseen pictures have the factors in turn, by their places in the batch, where the original draws
-    them in tests too.
+    The factor of an unseen picture follows from its content, where the original draws it in tests
+    too.
 
     Raises:
         OptionError: If there is no factor, or one does not fit the size.
@@ -128,8 +138,8 @@ class SuperResolve:
         return self._degraded(batch, jax.random.randint(key, (count,), 0, len(self.factors)))
 
     def unseen(self, batch: Batch) -> Array:
-        """The pictures, degraded by the factors in turn."""
-        return self._degraded(batch, jnp.arange(len(batch["image"])) % len(self.factors))
+        """The pictures, each degraded by the factor of its content."""
+        return self._degraded(batch, _by_content(batch, len(self.factors)))
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,8 @@ class DataOptions:
     # What an encoder reads in the place of each picture: a second folder or .zip with the same
     # paths, whatever the suffixes; "" for the picture itself.
     condition: str = ""
-    condition_channels: int = 1  # 1 for sketches, 3 for pictures, n for maps of n labels.
+    # 1 for sketches, 3 for pictures, n for maps of the labels 0 to n - 1; 4 if these are three.
+    condition_channels: int = 1
     # Whether pictures are mirrored with probability 1/2, and conditions with them: not for maps
     # whose labels tell left from right.
     mirror: bool = False

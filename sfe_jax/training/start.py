@@ -190,13 +190,19 @@ def build_method(recipe: Recipe, weights: Bundle, *, labels: int) -> Method:
         labels: Size of the labels of its data; 0 for none.
 
     Raises:
-        OptionError: If labels are to be used, but there are none.
+        OptionError: If labels are to be used, but there are none; or conditions of the data, which
+            the method does not read.
         WeightsError: If a network is missing.
     """
     if recipe.data.labels and not labels:
         raise OptionError(
             f"`data.labels` is set, but {recipe.data.source} has no labels; required is a source "
             "that has them, such as a folder with dataset.json"
+        )
+    if recipe.data.condition and not hasattr(recipe.method, "task"):
+        raise OptionError(
+            f"`data.condition` is {recipe.data.condition!r}, which this method does not read; only "
+            'the task "translate" of pSp does: leave it out'
         )
     setting = Setting(
         resolution=recipe.data.resolution,

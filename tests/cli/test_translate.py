@@ -128,6 +128,7 @@ def test_a_palette_is_refused_as_labels(capsys, bundles, tmp_path):
         (("--align",), "--align is for photographs; this encoder reads sketches"),
         (("--rows", "4-5"), "--rows are those of variations"),
         (("--variations", -1), "--variations is -1"),
+        (("--variations", 101), "--variations is 101; required is 0, for none, to 100"),
         (("--variations", 1, "--rows", "7-8"), "this generator has rows 0 to 7"),
         (("--variations", 1, "--seed", -1), "--seed is -1"),
         (("--batch", 0), "--batch is 0"),
@@ -142,7 +143,7 @@ def test_an_option_that_does_not_fit_is_refused(capsys, bundles, tmp_path, optio
 def test_a_factor_that_does_not_divide_the_size_is_refused(capsys, bundles, tmp_path):
     face = picture(tmp_path / "face.png")
     options = ("-w", bundles[3], "--factor", 3, "-o", tmp_path / "out")
-    assert "--factor 3; required is a factor that divides" in refused(
+    assert "--factor is 3; required is a divisor of 64" in refused(
         capsys, "translate", face, *options
     )
 

@@ -36,6 +36,12 @@ def test_frames_are_read_again_as_they_were(tmp_path, name, error):
     np.testing.assert_allclose(found, flat_frames(), rtol=0, atol=error)
 
 
+def test_a_webp_keeps_movements_that_its_loss_would_hide(tmp_path):
+    frames = np.repeat(np.arange(100, 112, dtype=np.uint8), 32 * 32 * 3).reshape(12, 32, 32, 3)
+    write_animation(tmp_path / "slow.webp", frames, fps=10)
+    np.testing.assert_array_equal(read_frames(tmp_path / "slow.webp"), frames)
+
+
 @pytest.mark.parametrize("name", ["a.gif", "a.webp"])
 def test_an_animation_repeats_for_ever(tmp_path, name):
     write_animation(tmp_path / name, flat_frames(), fps=10)
@@ -105,6 +111,11 @@ def test_an_animation_replaces_a_file_in_a_folder_that_is_made(tmp_path):
 def test_a_name_or_speed_is_refused_before_any_work(name, fps, message):
     with pytest.raises(OptionError, match=message):
         check_animation(name, fps=fps)
+
+
+def test_a_side_is_refused_before_any_work():
+    with pytest.raises(OptionError, match=r"20000 pixels a side; \.webp holds at most 16383"):
+        check_animation("a.webp", fps=10, side=20_000)
 
 
 def test_mp4_says_what_to_install_when_ffmpeg_is_missing(monkeypatch):

@@ -115,6 +115,14 @@ def test_map_of_labels_in_colours_is_refused(opened):
         first(source)
 
 
+def test_broken_map_of_labels_is_left_out_as_broken_pictures_are(opened):
+    conditions = {"000.png": grey(3)[:-30], "001.png": grey(2)}
+    source = opened(flat_files(2), conditions, channels=4)
+    with pytest.warns(UserWarning, match=r"000\.png: is broken or truncated"):
+        (batch,) = one_pass(source, batch_size=2)
+    assert levels_of(batch) == [1]
+
+
 # Batches.
 
 

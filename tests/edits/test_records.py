@@ -42,6 +42,8 @@ def _broken(**changes):
         {"rule": {"type": "mapper", "array": "a", "levels": ["fine", "coarse"]}},
         {"rule": {"type": "mapper", "array": "a", "levels": ["coarse", "course"]}},
         {"rule": {"type": "linear", "array": "a", "factor": 10**400}},
+        {"name": "../../smile"},
+        {"name": ".."},
         {"low": math.inf},
         {"high": True},
     ],

@@ -169,6 +169,11 @@ def test_usual_rows_are_those_of_the_original(channels, rows):
     assert usual_rows(channels, 18) == rows
 
 
+@pytest.mark.parametrize(("channels", "rows"), [(1, "3-5"), (3, "3-5=0.5")])
+def test_usual_rows_of_a_small_generator_are_its_finer_half(channels, rows):
+    assert usual_rows(channels, 6) == rows
+
+
 # Super-resolution.
 
 

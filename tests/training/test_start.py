@@ -30,6 +30,7 @@ class Asking(ToyOptions):
     """Options of the toy that keep what they are told of the data."""
 
     told: list = field(default_factory=list, compare=False)
+    task: str = "translate"
 
     def build(self, setting):
         self.told.append(setting)
@@ -119,6 +120,11 @@ def test_method_is_told_of_conditions():
     build_method(toy_recipe(method=method, data=data), Bundle({}), labels=0)
     (setting,) = method.told
     assert setting.condition_channels == 19
+
+
+def test_conditions_that_a_method_does_not_read_are_refused():
+    with pytest.raises(OptionError, match=r"`data\.condition` is 'maps', which this method does"):
+        build_method(toy_recipe(data=DataOptions(condition="maps")), Bundle({}), labels=0)
 
 
 def test_procedural_faces_are_drawn_as_the_recipe_says(monkeypatch):
