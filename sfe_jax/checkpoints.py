@@ -8,6 +8,7 @@ numbers carry no checksum, so that a bit which flips on a disk may be read as it
 """
 
 import contextlib
+import gc
 import json
 import math
 import os
@@ -142,6 +143,7 @@ def _errors_said_once() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.collect()  # What TensorStore left behind complains when it goes.
         if sys.unraisablehook is show_news:
             sys.unraisablehook = show
         logger.removeFilter(is_news)

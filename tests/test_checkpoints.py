@@ -383,6 +383,11 @@ def little_room():
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+LATE = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""TensorStore's threads may end after the test, where nobody waits for them."""
+
+
+@LATE
 def test_error_of_writing_is_raised_and_not_printed(folder, little_room, capfd, caplog):
     large = [jax.random.normal(jax.random.key(seed), (2**18,)) for seed in range(4)]
     with pytest.raises(WeightsError, match="cannot be written"), Checkpoints(folder) as checkpoints:
@@ -390,6 +395,7 @@ def test_error_of_writing_is_raised_and_not_printed(folder, little_room, capfd, 
     assert (caplog.messages, capfd.readouterr()) == ([], ("", ""))
 
 
+@LATE
 def test_checkpoint_that_cannot_be_written_leaves_the_one_before(folder, little_room):
     small = {"x": jnp.zeros(4)}
     large = {"x": jax.random.normal(jax.random.key(0), (2**19,))}

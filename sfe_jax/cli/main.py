@@ -24,6 +24,7 @@ from sfe_jax.cli.trial import trial
 from sfe_jax.cli.tune import tune
 from sfe_jax.cli.wording import in_options, unwrap_help
 from sfe_jax.core.errors import SfeError
+from sfe_jax.core.memory import keep_freed_memory
 
 COMMANDS = {
     "align": align,
@@ -49,6 +50,7 @@ COMMANDS = {
 def main() -> None:
     """Runs `sfe`; an error that the user can mend is one line and exit status 2."""
     show_warnings_in_one_line()
+    keep_freed_memory()  # On CPU networks take 1.1 to 1.3 times as long without it.
     try:
         tyro.extras.subcommand_cli_from_dict(
             {name: unwrap_help(command) for name, command in COMMANDS.items()},

@@ -143,7 +143,7 @@ def test_an_option_that_does_not_fit_is_refused(capsys, bundles, tmp_path, optio
 def test_a_factor_that_does_not_divide_the_size_is_refused(capsys, bundles, tmp_path):
     face = picture(tmp_path / "face.png")
     options = ("-w", bundles[3], "--factor", 3, "-o", tmp_path / "out")
-    assert "--factor is 3; required is a divisor of 64" in refused(
+    assert "--factor is 3; required is a divisor of 32, at most 16" in refused(
         capsys, "translate", face, *options
     )
 

@@ -496,7 +496,7 @@ def test_load_aligned_accepts_sides_within_two_percent(tmp_path):
 def test_load_aligned_raises_when_not_square(tmp_path):
     path = saved(tmp_path / "a.png", Image.fromarray(picture(97, 100)))
     with pytest.raises(
-        ImageError, match=r"is 100 x 97; an aligned .*`sfe align`, .*--align .*`crop`"
+        ImageError, match=r"is 100 x 97; a square .*`crop`, .*`sfe align`, .*--align"
     ):
         images.load_aligned(path, 32)
 

@@ -140,11 +140,14 @@ def test_folder_gives_stable_names_at_either_level(contents, tmp_path):
     }
 
 
-@pytest.mark.parametrize("name", ["empty", "absent"])
-def test_folder_is_refused_without_a_known_file(tmp_path, name):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(EditError, match=rf"{name} holds no direction file; .* age\.pt, smile\.pt"):
-        load_directions(tmp_path / name)
+def test_folder_is_refused_without_a_known_file(tmp_path):
+    with pytest.raises(EditError, match=r"holds no direction file; .* age\.pt, smile\.pt"):
+        load_directions(tmp_path)
+
+
+def test_folder_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(EditError, match="absent: does not exist; give a folder, or a file"):
+        load_directions(tmp_path / "absent")
 
 
 def test_folder_is_refused_with_a_file_twice(tmp_path):
