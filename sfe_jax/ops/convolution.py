@@ -11,6 +11,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from sfe_jax.core.errors import ShapeError
 from sfe_jax.core.linear_maps import call, declare_bilinear, make_primitive
@@ -73,7 +74,9 @@ def winograd_convolve(x: Array, kernel: Array) -> Array:
         _transform_input([a[:, :, j : j + 2 * columns - 1 : 2] for j in range(4)]) for a in across
     ]
 
-    # Kernel: sixteen matrices [I, O].
+    # Kernel: sixteen matrices [I, O]. Made of x too, so that they wait for it: XLA would begin with
+    # those of all layers and hold them, 450 MB in an edit. It keeps the 0, as x may be infinite.
+    kernel = kernel * (1 + 0 * lax.stop_gradient(x[0, 0, 0, 0]))
     down = _transform_kernel([kernel[i] for i in range(3)])
     matrices = [_transform_kernel([d[j] for j in range(3)]) for d in down]
 
