@@ -1,6 +1,6 @@
 """Measures speed on this machine's device, and writes a report: JSON, a page, plots.
 
-    python -m benchmarks                          everything; about a quarter of an hour on a CPU
+    python -m benchmarks                          everything; some 25 minutes on two cores
     python -m benchmarks operations --quick       a first look, within a minute
     python -m benchmarks networks --repeats 15    more turns, narrower ranges
     python -m benchmarks --only "SFE edit" FID    the cases that have one of these in their names

@@ -123,6 +123,24 @@ def choose_opener(
     return open_photographs(open_finder(lambda: bundle, paths, points=points), size)
 
 
+def open_for_editor(
+    editor: "Editor",
+    paths: list[pathlib.Path],
+    *,
+    align: bool,
+    crop: bool,
+    points: pathlib.Path | None,
+) -> Opener:
+    """What reads the pictures of an editor; see `choose_opener`.
+
+    Raises:
+        SfeError: As `choose_opener`.
+    """
+    size = editor.resolution
+    plain = open_aligned(size, crop=crop)
+    return choose_opener(editor.bundle, paths, plain=plain, size=size, align=align, points=points)
+
+
 def usable_pictures(paths: list[pathlib.Path], opener: Opener) -> list[pathlib.Path]:
     """The pictures that can be used; says why the others are skipped.
 

@@ -8,8 +8,7 @@ import tyro
 from sfe_jax.cli.batches import (
     Portrait,
     check_reading,
-    choose_opener,
-    open_aligned,
+    open_for_editor,
     process_pictures,
 )
 from sfe_jax.cli.drawing import Side, check_side
@@ -282,14 +281,7 @@ def edit(
     process_pictures(
         paths,
         editor,
-        choose_opener(
-            editor.bundle,
-            paths,
-            plain=open_aligned(editor.resolution, crop=crop),
-            size=editor.resolution,
-            align=align,
-            points=points,
-        ),
+        open_for_editor(editor, paths, align=align, crop=crop, points=points),
         lambda portraits, folders: _edit_pictures(editor, portraits, folders, wanted),
         what="editing",
         report=out / "edits.json",

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from sfe_jax.cli.batches import (
     Portrait,
     check_reading,
-    choose_opener,
-    open_aligned,
+    open_for_editor,
     process_pictures,
 )
 from sfe_jax.cli.options import (
@@ -90,14 +89,7 @@ def invert(
     process_pictures(
         paths,
         editor,
-        choose_opener(
-            editor.bundle,
-            paths,
-            plain=open_aligned(editor.resolution, crop=crop),
-            size=editor.resolution,
-            align=align,
-            points=points,
-        ),
+        open_for_editor(editor, paths, align=align, crop=crop, points=points),
         lambda portraits, folders: _invert_pictures(editor, portraits, folders),
         what="inverting",
         report=out / "inversions.json",
